@@ -1,0 +1,46 @@
+//! Every quantity that a peer can grow, with its limit, its unit and the reason for it.
+
+use std::time::Duration;
+
+/// Bytes of a request line, its CRLF not counted; beyond it 414. RFC 9112 section 3 recommends to support at least 8,000.
+pub const REQUEST_LINE_MAX: usize = 8 * 1024;
+
+/// Bytes of a request head from its first byte to the empty line; beyond it 431. Browsers with many cookies stay below 8 KiB.
+pub const HEAD_MAX: usize = 16 * 1024;
+
+/// Field lines of a request head; beyond it 431. Browsers send about 15.
+pub const FIELDS_MAX: usize = 100;
+
+/// Empty lines skipped before a request line. RFC 9112 section 2.2 asks for at least one; more is no HTTP client.
+pub const EMPTY_LINES_MAX: usize = 4;
+
+/// Bytes of a method name; a longer one is no method we know: 501 (RFC 9112 section 3).
+pub const METHOD_MAX: usize = 32;
+
+/// Bytes of a request body that are read and dropped to keep a connection; a longer body costs its sender the connection.
+pub const DROPPED_BODY_MAX: u64 = 64 * 1024;
+
+/// Bytes read and dropped after a final answer, so that unread input does not destroy it (RFC 9112 section 9.6).
+pub const LINGER_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// How long a connection may linger after its final answer; nginx waits 5 s for each read.
+pub const LINGER_TIME: Duration = Duration::from_secs(5);
+
+/// Bytes that a reader must take within `--stall-timeout` to be alive, so that one byte a second is not.
+pub const STALL_PROGRESS: u64 = 64 * 1024;
+
+/// Connections beyond `--max-connections` that are told so with 503 at one time; further ones wait in the backlog.
+pub const SHED_MAX: usize = 256;
+
+/// Connections that the kernel keeps for the acceptor; std's 128 is too small for a burst of 500 (listen(2)).
+pub const BACKLOG: i32 = 4096;
+
+/// Bytes in a socket that the network has not yet taken, at most (tcp(7), TCP_NOTSENT_LOWAT). Without it a reader that
+/// pauses pins some 4 MB of kernel memory; bytes in flight are not limited by it.
+pub const UNSENT_MAX: u32 = 256 * 1024;
+
+/// Bytes of a peer's text (request line, referer, user agent) that one access-log field shows.
+pub const LOG_FIELD_MAX: usize = 1024;
+
+/// Bytes of access log that wait for a slow standard output; lines beyond it are dropped and counted.
+pub const LOG_BACKLOG_MAX: usize = 4 * 1024 * 1024;
