@@ -3,4 +3,5 @@
 #![forbid(unsafe_code)]
 
 pub mod bytes;
+pub mod http;
 pub mod limits;

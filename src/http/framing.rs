@@ -1,0 +1,172 @@
+//! Where a request ends and whether its connection goes on (RFC 9112 sections 6 and 9).
+
+use super::head::{Request, Version, list_members};
+use super::status::{Refusal, Status};
+use crate::limits::DROPPED_BODY_MAX;
+
+/// The content of a request. A file server needs none, so it is dropped, or left unread with the rest of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    None,
+    /// So many bytes, few enough to read and drop.
+    Dropped(u64),
+    /// Well framed, but not worth reading, or waiting for a 100 that will not come: the connection ends after the answer.
+    Unread,
+}
+
+/// The content that the fields announce. Whatever two readers could understand differently is refused.
+pub(super) fn content(request: &Request) -> Result<Content, Refusal> {
+    let length = content_length(request)?;
+    let content = if request.every("transfer-encoding").next().is_some() {
+        check_transfer_encoding(request, length)?;
+        Content::Unread
+    } else {
+        match length {
+            None | Some(0) => Content::None,
+            Some(length) if length <= DROPPED_BODY_MAX => Content::Dropped(length),
+            Some(_) => Content::Unread,
+        }
+    };
+    // RFC 9110 section 10.1.1: a 1.0 client cannot expect; to others the final status is answer enough.
+    if request.version == Version::Http11 && request.every("expect").next().is_some() {
+        if !request.every("expect").flat_map(list_members).all(|word| word.eq_ignore_ascii_case(b"100-continue")) {
+            return Err(Refusal::close(Status::ExpectationFailed, "The only expectation met here is 100-continue."));
+        }
+        if content != Content::None {
+            return Ok(Content::Unread);
+        }
+    }
+    Ok(content)
+}
+
+/// RFC 9112 section 6.1 and 6.3.
+fn check_transfer_encoding(request: &Request, length: Option<u64>) -> Result<(), Refusal> {
+    if request.version == Version::Http10 {
+        return Err(bad("HTTP/1.0 has no Transfer-Encoding."));
+    }
+    if length.is_some() {
+        return Err(bad("The request has both a Content-Length and a Transfer-Encoding."));
+    }
+    let (mut chunked, mut others, mut ends_in_chunked) = (0, 0, false);
+    for coding in request.every("transfer-encoding").flat_map(list_members) {
+        ends_in_chunked = coding.eq_ignore_ascii_case(b"chunked");
+        *(if ends_in_chunked { &mut chunked } else { &mut others }) += 1;
+    }
+    match (chunked, ends_in_chunked, others) {
+        (1, true, 0) => Ok(()),
+        (1, true, _) => Err(Refusal::close(Status::NotImplemented, "The only transfer coding known here is chunked.")),
+        _ => Err(bad("The Transfer-Encoding of the request does not end in one chunked.")),
+    }
+}
+
+/// The one Content-Length; a list of identical values counts as one (RFC 9110 section 8.6).
+fn content_length(request: &Request) -> Result<Option<u64>, Refusal> {
+    let mut length = None;
+    for value in request.every("content-length") {
+        for member in value.split(|&byte| byte == b',') {
+            let number =
+                digits(member.trim_ascii()).ok_or(bad("The Content-Length of the request is not a number."))?;
+            if length.is_some_and(|length| length != number) {
+                return Err(bad("The request has two different Content-Lengths."));
+            }
+            length = Some(number);
+        }
+    }
+    Ok(length)
+}
+
+/// A number of digits only; None also where it does not fit.
+fn digits(text: &[u8]) -> Option<u64> {
+    if !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// Whether both sides can go on after this request (RFC 9112 section 9.3).
+pub(super) fn persistent(request: &Request) -> bool {
+    let asked = match request.version {
+        Version::Http11 => true,
+        Version::Http10 => request.lists("connection", "keep-alive"),
+    };
+    asked && !request.lists("connection", "close") && request.content != Content::Unread
+}
+
+const fn bad(why: &'static str) -> Refusal {
+    Refusal::close(Status::BadRequest, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::head::{NO_FIELDS, Reading, read};
+    use super::*;
+
+    fn framed(version: &str, fields: &str) -> Result<(Content, bool), u16> {
+        let head = format!("GET / HTTP/{version}\r\nHost: h\r\n{fields}\r\n");
+        match read(head.as_bytes(), &mut { NO_FIELDS }) {
+            Ok(Reading::Whole(request, _)) => Ok((request.content, request.persistent)),
+            Ok(Reading::Partial) => panic!("not a whole head: {head:?}"),
+            Err(refusal) => {
+                assert!(refusal.close, "framing can no longer be trusted after {head:?}");
+                Err(refusal.status.code())
+            }
+        }
+    }
+
+    #[test]
+    fn the_body_is_what_the_fields_say() {
+        for (fields, body) in [
+            ("", Ok((Content::None, true))),
+            ("Content-Length: 0\r\n", Ok((Content::None, true))),
+            ("Content-Length: 44\r\n", Ok((Content::Dropped(44), true))),
+            ("Content-Length: 44, 44\r\nContent-Length: 44\r\n", Ok((Content::Dropped(44), true))),
+            ("Content-Length: 65536\r\n", Ok((Content::Dropped(65536), true))),
+            ("Content-Length: 65537\r\n", Ok((Content::Unread, false))),
+            ("Content-Length: 18446744073709551615\r\n", Ok((Content::Unread, false))),
+            ("Transfer-Encoding: Chunked\r\n", Ok((Content::Unread, false))),
+            ("Expect: 100-continue\r\nContent-Length: 4\r\n", Ok((Content::Unread, false))),
+            ("Expect: 100-Continue\r\n", Ok((Content::None, true))),
+            ("Content-Length: 44, 45\r\n", Err(400)),
+            ("Content-Length: 44\r\nContent-Length: 45\r\n", Err(400)),
+            ("Content-Length: +5\r\n", Err(400)),
+            ("Content-Length: -1\r\n", Err(400)),
+            ("Content-Length: 0x10\r\n", Err(400)),
+            ("Content-Length: 5 5\r\n", Err(400)),
+            ("Content-Length: 1_0\r\n", Err(400)),
+            ("Content-Length:\r\n", Err(400)),
+            ("Content-Length: 99999999999999999999\r\n", Err(400)),
+            ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", Err(400)),
+            ("Transfer-Encoding: xchunked\r\n", Err(400)),
+            ("Transfer-Encoding: chunked, identity\r\n", Err(400)),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", Err(400)),
+            ("Transfer-Encoding:\r\n", Err(400)),
+            ("Transfer-Encoding: gzip, chunked\r\n", Err(501)),
+            ("Transfer-Encoding : chunked\r\n", Err(400)),
+            ("\x0bTransfer-Encoding: chunked\r\n", Err(400)),
+            ("Expect: 200-ok\r\n", Err(417)),
+        ] {
+            assert_eq!(framed("1.1", fields), body, "{fields:?}");
+        }
+        assert_eq!(framed("1.0", "Transfer-Encoding: chunked\r\n"), Err(400));
+        assert_eq!(framed("1.0", "Expect: anything\r\n"), Ok((Content::None, false)));
+    }
+
+    #[test]
+    fn a_connection_goes_on_where_both_sides_can() {
+        for (version, fields, persistent) in [
+            ("1.1", "", true),
+            ("1.1", "Connection: keep-alive\r\n", true),
+            ("1.1", "Connection: close\r\n", false),
+            ("1.1", "Connection: Upgrade, CLOSE\r\n", false),
+            ("1.0", "", false),
+            ("1.0", "Connection: Keep-Alive\r\n", true),
+            ("1.0", "Connection: keep-alive, close\r\n", false),
+        ] {
+            assert_eq!(
+                framed(version, fields).map(|(_, persistent)| persistent),
+                Ok(persistent),
+                "{version} {fields:?}"
+            );
+        }
+    }
+}

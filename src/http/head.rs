@@ -1,0 +1,319 @@
+//! A request head: from the bytes of a connection to a [`Request`] (RFC 9112 sections 2 to 5).
+
+use super::framing::{self, Content};
+use super::status::{Refusal, Status};
+use crate::limits::{EMPTY_LINES_MAX, FIELDS_MAX, HEAD_MAX, METHOD_MAX, REQUEST_LINE_MAX};
+
+pub use httparse::Header as Field;
+
+/// Room for the fields of one head; a [`Request`] borrows it.
+pub const NO_FIELDS: [Field<'static>; FIELDS_MAX] = [httparse::EMPTY_HEADER; FIELDS_MAX];
+
+/// What a request asks to be done with its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Head,
+    Options,
+    /// A method of RFC 9110 section 9 (or PATCH) that a file server never allows.
+    NeverAllowed,
+    Unknown,
+}
+
+/// A version of the HTTP/1 family; 1.2 and later count as 1.1 (RFC 9110 section 6.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    Http10,
+    Http11,
+}
+
+/// One request, borrowed from the bytes it came in.
+#[derive(Debug)]
+pub struct Request<'a> {
+    pub method: Method,
+    /// The request target as sent; see [`super::target`].
+    pub target: &'a [u8],
+    pub version: Version,
+    /// The content that follows the head.
+    pub content: Content,
+    /// Whether the client wants the connection to go on (RFC 9112 section 9.3).
+    pub persistent: bool,
+    fields: &'a [Field<'a>],
+}
+
+/// What the bytes of a connection are so far.
+#[derive(Debug)]
+pub enum Reading<'a> {
+    /// Not yet a whole head; more bytes are wanted.
+    Partial,
+    /// A request, and the number of bytes of its head.
+    Whole(Request<'a>, usize),
+}
+
+/// Reads the head at the start of `bytes`, which hold at most [`HEAD_MAX`] of it.
+///
+/// Errors are final: whatever follows on the connection cannot be trusted to be a request.
+pub fn read<'a>(bytes: &'a [u8], fields: &'a mut [Field<'a>; FIELDS_MAX]) -> Result<Reading<'a>, Refusal> {
+    let Some(span) = find_head(bytes)? else {
+        return Ok(Reading::Partial);
+    };
+    let (method, target, version) = request_line(&bytes[span.line.clone()])?;
+    let fields = match httparse::parse_headers(&bytes[span.line.end + 2..span.end], fields) {
+        Ok(httparse::Status::Complete((_, fields))) => fields,
+        Err(httparse::Error::TooManyHeaders) => {
+            return Err(too_large("The request has more than 100 header fields."));
+        }
+        Ok(httparse::Status::Partial) | Err(_) => {
+            return Err(bad("A header field of the request is malformed."));
+        }
+    };
+    let mut request = Request { method, target, version, content: Content::None, persistent: false, fields };
+    check_host(&request)?;
+    request.content = framing::content(&request)?;
+    request.persistent = framing::persistent(&request);
+    Ok(Reading::Whole(request, span.end))
+}
+
+impl<'a> Request<'a> {
+    /// The values of every field line of that name, in order.
+    pub fn every(&self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+        self.fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+    }
+
+    /// The value of a field that is no list; None if it is absent, and also if it is repeated, because then no line can be
+    /// preferred to the others (RFC 9110 section 5.3).
+    pub fn only(&self, name: &'static str) -> Option<&'a [u8]> {
+        let mut values = self.every(name);
+        values.next().filter(|_| values.next().is_none())
+    }
+
+    /// Whether a list field has this member, in any case (RFC 9110 section 5.6.1).
+    pub fn lists(&self, name: &'static str, member: &str) -> bool {
+        self.every(name).flat_map(list_members).any(|found| found.eq_ignore_ascii_case(member.as_bytes()))
+    }
+}
+
+/// The members of a comma-separated list without white space and empty members (RFC 9110 section 5.6.1.2).
+pub fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
+}
+
+/// The request line in `bytes` as far as it has come, for the log of a request that could not be read.
+pub fn first_line(bytes: &[u8]) -> &[u8] {
+    bytes.trim_ascii_start().split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default()
+}
+
+struct Span {
+    line: std::ops::Range<usize>,
+    end: usize,
+}
+
+/// Finds where the request line lies and where the head ends. A bare LF is refused (we may: RFC 9112 section 2.2), because
+/// whoever stands between might not count it as a line end.
+fn find_head(bytes: &[u8]) -> Result<Option<Span>, Refusal> {
+    let mut line: Option<std::ops::Range<usize>> = None;
+    let mut start = 0;
+    while let Some(length) = bytes[start..].iter().position(|&byte| byte == b'\n') {
+        let feed = start + length;
+        if length == 0 || bytes[feed - 1] != b'\r' {
+            return Err(bad("A line of the request ends without CR."));
+        }
+        let next = feed + 1;
+        match &line {
+            None if length == 1 && next > 2 * EMPTY_LINES_MAX => {
+                return Err(bad("The request begins with too many empty lines."));
+            }
+            None if length == 1 => {}
+            None => {
+                check_line_length(&bytes[start..feed - 1])?;
+                line = Some(start..feed - 1);
+            }
+            Some(line) if length == 1 => return Ok(Some(Span { line: line.clone(), end: next })),
+            Some(_) => {}
+        }
+        start = next;
+    }
+    if line.is_none() {
+        check_line_length(&bytes[start..])?;
+    }
+    if bytes.len() >= HEAD_MAX {
+        return Err(too_large("The request head is larger than 16 KiB."));
+    }
+    Ok(None)
+}
+
+/// Judges a request line that is complete or still growing.
+fn check_line_length(line: &[u8]) -> Result<(), Refusal> {
+    let method_length = line.iter().position(|&byte| byte == b' ').unwrap_or(line.len());
+    if method_length > METHOD_MAX {
+        return Err(Refusal::close(Status::NotImplemented, "The method is longer than any that is known."));
+    }
+    if line.len() > REQUEST_LINE_MAX {
+        return Err(Refusal::close(Status::UriTooLong, "The request line is longer than 8 KiB."));
+    }
+    Ok(())
+}
+
+/// Splits `method SP request-target SP HTTP-version` (RFC 9112 section 3).
+fn request_line(line: &[u8]) -> Result<(Method, &[u8], Version), Refusal> {
+    let mut words = line.split(|&byte| byte == b' ');
+    let (Some(method), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
+    else {
+        return Err(bad("The request line is not: method, target, version, with one space between."));
+    };
+    if method.is_empty() || !method.iter().all(|&byte| is_token(byte)) {
+        return Err(bad("The method of the request is malformed."));
+    }
+    if target.is_empty() || !target.iter().all(|&byte| byte.is_ascii_graphic() && byte != b'#') {
+        return Err(bad("The target of the request has a character that must be percent-encoded."));
+    }
+    Ok((method_named(method), target, version_named(version)?))
+}
+
+fn method_named(name: &[u8]) -> Method {
+    match name {
+        b"GET" => Method::Get,
+        b"HEAD" => Method::Head,
+        b"OPTIONS" => Method::Options,
+        b"POST" | b"PUT" | b"DELETE" | b"PATCH" | b"TRACE" | b"CONNECT" => Method::NeverAllowed,
+        _ => Method::Unknown,
+    }
+}
+
+fn version_named(name: &[u8]) -> Result<Version, Refusal> {
+    match name {
+        b"HTTP/1.0" => Ok(Version::Http10),
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1'..=b'9'] => Ok(Version::Http11),
+        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
+            Err(Refusal::close(Status::HttpVersionNotSupported, "Only HTTP/1.1 and HTTP/1.0 are spoken here."))
+        }
+        _ => Err(bad("The version of the request is malformed.")),
+    }
+}
+
+/// RFC 9110 section 5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// RFC 9112 section 3.2: exactly one valid Host in HTTP/1.1.
+fn check_host(request: &Request) -> Result<(), Refusal> {
+    let mut hosts = request.every("host");
+    match (hosts.next(), hosts.next(), request.version) {
+        (None, _, Version::Http11) => Err(bad("The request has no Host field.")),
+        (Some(_), Some(_), _) => Err(bad("The request has more than one Host field.")),
+        (Some(host), None, _) if !is_authority(host) => Err(bad("The Host field of the request is malformed.")),
+        _ => Ok(()),
+    }
+}
+
+/// Whether this can be `host [":" port]`: the characters of RFC 3986 section 3.2 that a host of the world has; empty is
+/// allowed.
+pub(super) fn is_authority(text: &[u8]) -> bool {
+    text.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-._~%:[]".contains(&byte))
+}
+
+const fn bad(why: &'static str) -> Refusal {
+    Refusal::close(Status::BadRequest, why)
+}
+
+const fn too_large(why: &'static str) -> Refusal {
+    Refusal::close(Status::RequestHeaderFieldsTooLarge, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The status with which a head is refused, or 0 where it is whole and 1 where it is partial.
+    fn outcome(head: impl AsRef<[u8]>) -> u16 {
+        match read(head.as_ref(), &mut { NO_FIELDS }) {
+            Ok(Reading::Whole(..)) => 0,
+            Ok(Reading::Partial) => 1,
+            Err(refusal) => refusal.status.code(),
+        }
+    }
+
+    #[test]
+    fn a_head_is_read_whole() {
+        let bytes = b"\r\nGET /a%20b?x=1 HTTP/1.1\r\nHost: reeld.test:8080\r\nrange:  bytes=0-\t\r\n\r\nGET /next";
+        let mut fields = NO_FIELDS;
+        let Ok(Reading::Whole(request, length)) = read(bytes, &mut fields) else { panic!("it is a whole head") };
+        assert_eq!((request.method, request.version, request.persistent), (Method::Get, Version::Http11, true));
+        assert_eq!(request.target, b"/a%20b?x=1");
+        assert_eq!(request.only("Range"), Some(&b"bytes=0-"[..]));
+        assert_eq!(request.only("Referer"), None);
+        assert_eq!(&bytes[length..], b"GET /next");
+    }
+
+    #[test]
+    fn request_lines_and_fields_are_judged() {
+        let long = "a".repeat(7_990);
+        let table: &[(&str, u16)] = &[
+            ("GET / HTTP/1.1\r\nHost: h\r\n\r\n", 0),
+            ("GET / HTTP/1.0\r\n\r\n", 0),
+            ("GET / HTTP/1.2\r\nHost: h\r\n\r\n", 0),
+            ("GET / HTTP/1.1\r\nHost:\r\n\r\n", 0),
+            ("GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", 0),
+            (&format!("GET /{long} HTTP/1.1\r\nHost: h\r\n\r\n"), 0),
+            ("GET / HTTP/1.1\r\nHost: h\r\n", 1),
+            ("GET / HT", 1),
+            ("", 1),
+            ("GET /\r\n\r\n", 400),
+            ("GET / x HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+            ("GET  / HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+            ("GET / HTTP/1.1 \r\nHost: h\r\n\r\n", 400),
+            ("GET\t/ HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+            ("G(T / HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+            (" GET / HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+            ("GET /\u{e9} HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+            ("GET /#x HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+            ("GET / http/1.1\r\nHost: h\r\n\r\n", 400),
+            ("GET / HTTP/1.10\r\nHost: h\r\n\r\n", 400),
+            ("GET / HTTP/01.1\r\nHost: h\r\n\r\n", 400),
+            ("GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505),
+            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+            ("GET / HTTP/1.1\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: u@h\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: ###\r\n\r\n", 400),
+            ("GET / HTTP/1.1\nHost: h\n\n", 400),
+            ("GET / HTTP/1.1\r\nHost: h\n\r\n", 400),
+            ("\n", 400),
+            ("\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 0),
+            ("\r\n\r\n\r\n\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\n Host: h\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost : h\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: h\r\nA: 1\r\n 2\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: h\r\nA: 1\rB: 2\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: h\r\nA: \0\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: h\r\nA: \u{7f}\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: h\r\nnonsense\r\n\r\n", 400),
+        ];
+        for (head, status) in table {
+            assert_eq!(outcome(head), *status, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_peer_can_grow_is_limited() {
+        let many = |count| "A: b\r\n".repeat(count);
+        assert_eq!(outcome(format!("GET / HTTP/1.1\r\nHost: h\r\n{}\r\n", many(99))), 0);
+        assert_eq!(outcome(format!("GET / HTTP/1.1\r\nHost: h\r\n{}\r\n", many(100))), 431);
+        assert_eq!(outcome("GET /".to_string() + &"a".repeat(HEAD_MAX - 5)), 414);
+        assert_eq!(outcome(format!("GET / HTTP/1.1\r\nHost: h\r\nA: {}", "b".repeat(HEAD_MAX - 28))), 431);
+        assert_eq!(outcome("G".repeat(METHOD_MAX)), 1);
+        assert_eq!(outcome("G".repeat(METHOD_MAX + 1)), 501);
+    }
+
+    #[test]
+    fn every_prefix_of_a_head_is_partial() {
+        let head = b"GET /film.mp4 HTTP/1.1\r\nHost: h\r\nRange: bytes=0-\r\n\r\n";
+        for end in 0..head.len() {
+            assert_eq!(outcome(&head[..end]), 1, "cut at {end}");
+        }
+        assert_eq!(outcome(head), 0);
+    }
+}

@@ -1,0 +1,143 @@
+//! Whether the client's copy of a file changes the answer (RFC 9110 section 13).
+
+use std::time::SystemTime;
+
+use super::date;
+use super::head::{Request, list_members};
+use super::response::Validators;
+
+/// What the conditions of a request make of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Proceed,
+    /// The client has the file already: 304.
+    NotModified,
+    /// The file is not what the client takes it for: 412.
+    Failed,
+}
+
+/// Judges all conditions but If-Range, in the order of RFC 9110 section 13.2.2. A condition on a date counts only where
+/// there is none on a tag, and only if it is one valid date.
+pub fn judge(request: &Request, file: &Validators) -> Verdict {
+    let tag = || file.entity_tag();
+    let modified = date::seconds(file.modified);
+    let date_of = |name| request.only(name).and_then(date::parse);
+
+    if has(request, "if-match") {
+        if !tags(request, "if-match").any(|found| found == b"*" || found == tag().as_bytes()) {
+            return Verdict::Failed;
+        }
+    } else if date_of("if-unmodified-since").is_some_and(|since| modified > since) {
+        return Verdict::Failed;
+    }
+    if has(request, "if-none-match") {
+        let weak = |found: &[u8]| found == b"*" || found.strip_prefix(b"W/").unwrap_or(found) == tag().as_bytes();
+        if tags(request, "if-none-match").any(weak) {
+            return Verdict::NotModified;
+        }
+    } else if date_of("if-modified-since").is_some_and(|since| modified <= since) {
+        return Verdict::NotModified;
+    }
+    Verdict::Proceed
+}
+
+/// Whether a Range field counts: without If-Range always, with it only if the client's copy is this very file
+/// (RFC 9110 section 13.1.5). A date is a strong validator only when its second is over (section 8.8.2.2).
+pub fn range_stands(request: &Request, file: &Validators, now: SystemTime) -> bool {
+    if !has(request, "if-range") {
+        return true;
+    }
+    let Some(validator) = request.only("if-range") else { return false };
+    if validator.ends_with(b"\"") {
+        return validator == file.entity_tag().as_bytes();
+    }
+    let modified = date::seconds(file.modified);
+    date::parse(validator) == Some(modified) && modified < date::seconds(now)
+}
+
+fn has(request: &Request, name: &'static str) -> bool {
+    request.every(name).next().is_some()
+}
+
+/// The entity tags of a field. A comma inside a tag splits it, which harms nobody: ours have none.
+fn tags<'a>(request: &Request<'a>, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+    request.every(name).flat_map(list_members)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::super::head::{NO_FIELDS, Reading, read};
+    use super::*;
+
+    const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
+    const EXACT: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const AFTER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
+
+    fn file() -> Validators {
+        Validators { size: 10, modified: UNIX_EPOCH + Duration::new(784_111_777, 500) }
+    }
+
+    fn asked<T>(fields: &str, judge: impl FnOnce(&Request) -> T) -> T {
+        let head = format!("GET / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
+        match read(head.as_bytes(), &mut { NO_FIELDS }) {
+            Ok(Reading::Whole(request, _)) => judge(&request),
+            other => panic!("{head:?} reads as {other:?}"),
+        }
+    }
+
+    #[test]
+    fn conditions_are_judged_in_order() {
+        use Verdict::*;
+        let tag = file().entity_tag();
+        for (fields, verdict) in [
+            (String::new(), Proceed),
+            (format!("If-None-Match: {tag}\r\n"), NotModified),
+            (format!("If-None-Match: W/{tag}\r\n"), NotModified),
+            (format!("If-None-Match: \"a\", ,{tag}\r\n"), NotModified),
+            (format!("If-None-Match: \"a\"\r\nIf-None-Match: {tag}\r\n"), NotModified),
+            ("If-None-Match: *\r\n".into(), NotModified),
+            ("If-None-Match: \"a\"\r\n".into(), Proceed),
+            (format!("If-None-Match: \"a\"\r\nIf-Modified-Since: {AFTER}\r\n"), Proceed),
+            (format!("If-Modified-Since: {BEFORE}\r\n"), Proceed),
+            (format!("If-Modified-Since: {EXACT}\r\n"), NotModified),
+            (format!("If-Modified-Since: {AFTER}\r\n"), NotModified),
+            ("If-Modified-Since: Sunday, 06-Nov-94 08:49:37 GMT\r\n".into(), NotModified),
+            ("If-Modified-Since: some day\r\n".into(), Proceed),
+            (format!("If-Match: {tag}\r\n"), Proceed),
+            ("If-Match: *\r\n".into(), Proceed),
+            (format!("If-Match: W/{tag}\r\n"), Failed),
+            ("If-Match: \"a\"\r\n".into(), Failed),
+            (format!("If-Match: \"a\"\r\nIf-None-Match: {tag}\r\n"), Failed),
+            (format!("If-Match: {tag}\r\nIf-Unmodified-Since: {BEFORE}\r\n"), Proceed),
+            (format!("If-Match: {tag}\r\nIf-None-Match: {tag}\r\n"), NotModified),
+            (format!("If-Unmodified-Since: {BEFORE}\r\n"), Failed),
+            (format!("If-Unmodified-Since: {EXACT}\r\n"), Proceed),
+            ("If-Unmodified-Since: some day\r\n".into(), Proceed),
+        ] {
+            assert_eq!(asked(&fields, |request| judge(request, &file())), verdict, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_range_stands_only_for_the_same_file() {
+        let tag = file().entity_tag();
+        let now = file().modified + Duration::from_secs(5);
+        for (fields, stands) in [
+            (String::new(), true),
+            (format!("If-Range: {tag}\r\n"), true),
+            (format!("If-Range: W/{tag}\r\n"), false),
+            ("If-Range: \"a\"\r\n".into(), false),
+            ("If-Range: garbage\r\n".into(), false),
+            (format!("If-Range: {tag}\r\nIf-Range: {tag}\r\n"), false),
+            (format!("If-Range: {BEFORE}\r\n"), false),
+            (format!("If-Range: {EXACT}\r\n"), true),
+            (format!("If-Range: {AFTER}\r\n"), false),
+        ] {
+            assert_eq!(asked(&fields, |request| range_stands(request, &file(), now)), stands, "{fields:?}");
+        }
+        let exact = format!("If-Range: {EXACT}\r\n");
+        assert!(!asked(&exact, |request| range_stands(request, &file(), file().modified)));
+    }
+}

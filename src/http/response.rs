@@ -1,0 +1,340 @@
+//! The answer as a value, decided whole before a byte of it is written (RFC 9110 sections 8, 14 and 15).
+
+use std::borrow::Cow;
+use std::fmt::{self, Write};
+use std::ops::Range;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::date::ImfDate;
+use super::head::{Method, Request};
+use super::precondition::{self, Verdict};
+use super::range::{self, Parts, Selection};
+use super::status::{Refusal, Status};
+
+/// What the answers say about a file.
+#[derive(Clone, Debug)]
+pub struct Representation<'a> {
+    pub validators: Validators,
+    /// The Content-Type.
+    pub content_type: Cow<'a, str>,
+}
+
+/// What tells one state of a file from another (RFC 9110 section 8.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validators {
+    /// Bytes in all.
+    pub size: u64,
+    pub modified: SystemTime,
+}
+
+/// What follows the head on the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    Empty,
+    Text(&'static str),
+    /// These bytes of the file that was asked for.
+    File(Range<u64>),
+}
+
+/// A complete answer.
+#[derive(Debug)]
+pub struct Response<'a> {
+    pub status: Status,
+    pub body: Body,
+    /// Whether the connection must end after this answer, whatever the client wants.
+    pub close: bool,
+    content_type: Option<Cow<'a, str>>,
+    content_length: Option<u64>,
+    content_range: Option<ContentRange>,
+    validators: Option<Validators>,
+    location: Option<String>,
+    allow: bool,
+    retry_after: Option<Duration>,
+}
+
+#[derive(Debug)]
+struct ContentRange {
+    /// None where the range asked for does not exist.
+    part: Option<Range<u64>>,
+    total: u64,
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// What is told to the connections beyond the limit.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+impl Validators {
+    /// A strong tag from size and modification time in nanoseconds: the same on every replica of the folder.
+    pub fn entity_tag(&self) -> String {
+        let mut tag = String::with_capacity(32);
+        self.write_entity_tag(&mut tag).expect("a String takes every character");
+        tag
+    }
+
+    fn write_entity_tag(&self, out: &mut String) -> fmt::Result {
+        match self.modified.duration_since(UNIX_EPOCH) {
+            Ok(after) => write!(out, "\"{:x}-{:x}\"", self.size, after.as_nanos()),
+            Err(before) => write!(out, "\"{:x}-n{:x}\"", self.size, before.duration().as_nanos()),
+        }
+    }
+}
+
+impl<'a> Response<'a> {
+    fn new(status: Status) -> Self {
+        Response {
+            status,
+            body: Body::Empty,
+            close: false,
+            content_type: None,
+            content_length: None,
+            content_range: None,
+            validators: None,
+            location: None,
+            allow: false,
+            retry_after: None,
+        }
+    }
+
+    fn text(status: Status, why: &'static str) -> Self {
+        Response {
+            body: Body::Text(why),
+            content_type: Some(Cow::Borrowed(TEXT)),
+            // The line end that is written after the sentence counts.
+            content_length: Some(why.len() as u64 + 1),
+            ..Response::new(status)
+        }
+    }
+
+    /// The answer to a request that is not answered with a file.
+    pub fn refusal(refusal: Refusal) -> Self {
+        Response {
+            close: refusal.close,
+            retry_after: (refusal.status == Status::ServiceUnavailable).then_some(RETRY_AFTER),
+            ..Response::text(refusal.status, refusal.why)
+        }
+    }
+
+    /// The answer that names the right address of a folder.
+    pub fn redirect(location: String) -> Self {
+        let text = Response::text(Status::MovedPermanently, "The address of a folder ends in a slash.");
+        Response { location: Some(location), ..text }
+    }
+
+    /// The answer to a method that does not ask for a file; None for GET and HEAD.
+    pub fn to_method(method: Method) -> Option<Self> {
+        match method {
+            Method::Get | Method::Head => None,
+            Method::Options => Some(Response { allow: true, ..Response::new(Status::NoContent) }),
+            Method::NeverAllowed => {
+                let text = Response::text(Status::MethodNotAllowed, "Files here can only be read: GET or HEAD.");
+                Some(Response { allow: true, ..text })
+            }
+            Method::Unknown => Some(Response::text(Status::NotImplemented, "The method is not known here.")),
+        }
+    }
+
+    /// The answer to a GET or HEAD of an existing file.
+    pub fn file(request: &Request, file: Representation<'a>, parts: &Parts, now: SystemTime) -> Self {
+        let validators = file.validators;
+        match precondition::judge(request, &validators) {
+            Verdict::NotModified => Response { validators: Some(validators), ..Response::new(Status::NotModified) },
+            Verdict::Failed => {
+                Response::text(Status::PreconditionFailed, "The file is not the one that the request is about.")
+            }
+            Verdict::Proceed => {
+                // RFC 9110 section 14.2: a Range counts for GET alone.
+                let ranged = request.method == Method::Get && precondition::range_stands(request, &validators, now);
+                let wanted = if ranged { request.only("range").and_then(range::read) } else { None };
+                Response::selected(parts.select(wanted, validators.size), file)
+            }
+        }
+    }
+
+    fn selected(selection: Selection, file: Representation<'a>) -> Self {
+        let total = file.validators.size;
+        let (status, bytes) = match &selection {
+            Selection::Whole => (Status::Ok, 0..total),
+            Selection::Part(part) => (Status::PartialContent, part.clone()),
+            Selection::Unsatisfiable => {
+                let text = Response::text(Status::RangeNotSatisfiable, "The file has none of the bytes asked for.");
+                return Response { content_range: Some(ContentRange { part: None, total }), ..text };
+            }
+        };
+        Response {
+            content_type: Some(file.content_type),
+            content_length: Some(bytes.end - bytes.start),
+            content_range: (selection != Selection::Whole).then(|| ContentRange { part: Some(bytes.clone()), total }),
+            validators: Some(file.validators),
+            body: Body::File(bytes),
+            ..Response::new(status)
+        }
+    }
+
+    /// The same answer to HEAD: all fields, no content (RFC 9110 section 9.3.2).
+    pub fn without_body(mut self) -> Self {
+        self.body = Body::Empty;
+        self
+    }
+
+    /// Writes the head and a text body after it, and returns the length of the head; bytes of a file are for the caller to
+    /// send. `persistent` says whether the connection goes on.
+    pub fn write(&self, out: &mut String, persistent: bool, now: SystemTime) -> usize {
+        self.write_head(out, persistent, now).expect("a String takes every character");
+        let head_length = out.len();
+        if let Body::Text(why) = self.body {
+            out.push_str(why);
+            out.push('\n');
+        }
+        head_length
+    }
+
+    fn write_head(&self, out: &mut String, persistent: bool, now: SystemTime) -> fmt::Result {
+        // RFC 9112 section 4; the version is ours, not the client's (RFC 9110 section 6.2).
+        write!(out, "HTTP/1.1 {} {}\r\n", self.status.code(), self.status.reason())?;
+        write!(out, "Date: {}\r\n", ImfDate(now))?;
+        write!(out, "Connection: {}\r\n", if persistent { "keep-alive" } else { "close" })?;
+        out.push_str("Accept-Ranges: bytes\r\n");
+        if let Some(content_type) = &self.content_type {
+            write!(out, "Content-Type: {content_type}\r\nX-Content-Type-Options: nosniff\r\n")?;
+        }
+        if let Some(length) = self.content_length {
+            write!(out, "Content-Length: {length}\r\n")?;
+        }
+        match &self.content_range {
+            Some(ContentRange { part: Some(part), total }) => {
+                write!(out, "Content-Range: bytes {}-{}/{total}\r\n", part.start, part.end - 1)?;
+            }
+            Some(ContentRange { part: None, total }) => write!(out, "Content-Range: bytes */{total}\r\n")?,
+            None => {}
+        }
+        if let Some(validators) = &self.validators {
+            // RFC 9110 section 8.8.2.1: never later than Date.
+            write!(out, "Last-Modified: {}\r\nETag: ", ImfDate(validators.modified.min(now)))?;
+            validators.write_entity_tag(out)?;
+            out.push_str("\r\n");
+        }
+        if self.allow {
+            out.push_str("Allow: GET, HEAD, OPTIONS\r\n");
+        }
+        if let Some(location) = &self.location {
+            write!(out, "Location: {location}\r\n")?;
+        }
+        if let Some(retry_after) = self.retry_after {
+            write!(out, "Retry-After: {}\r\n", retry_after.as_secs())?;
+        }
+        out.push_str("\r\n");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::head::{NO_FIELDS, Reading, read};
+    use super::super::range::PartPolicy;
+    use super::*;
+    use crate::bytes::Bytes;
+
+    fn now() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(784_111_777)
+    }
+
+    fn written(response: Response, persistent: bool) -> String {
+        let mut text = String::new();
+        response.write(&mut text, persistent, now());
+        text
+    }
+
+    /// The answer to a request for a file of 250 bytes in parts of 100.
+    fn answer(method: &str, fields: &str) -> String {
+        let head = format!("{method} / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
+        let validators = Validators { size: 250, modified: now() };
+        let file = Representation { validators, content_type: "video/mp4".into() };
+        let parts = Parts { policy: PartPolicy::Always, size: Bytes(100) };
+        match read(head.as_bytes(), &mut { NO_FIELDS }) {
+            Ok(Reading::Whole(request, _)) => written(Response::file(&request, file, &parts, now()), true),
+            other => panic!("{head:?} reads as {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_part_is_written_to_the_letter() {
+        assert_eq!(
+            answer("GET", "Range: bytes=50-\r\n"),
+            "HTTP/1.1 206 Partial Content\r\n\
+             Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+             Connection: keep-alive\r\n\
+             Accept-Ranges: bytes\r\n\
+             Content-Type: video/mp4\r\n\
+             X-Content-Type-Options: nosniff\r\n\
+             Content-Length: 100\r\n\
+             Content-Range: bytes 50-149/250\r\n\
+             Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+             ETag: \"fa-ae1b981bc490a00\"\r\n\
+             \r\n"
+        );
+    }
+
+    #[test]
+    fn head_ignores_range() {
+        assert_eq!(answer("HEAD", "Range: bytes=50-\r\n"), answer("GET", ""));
+    }
+
+    #[test]
+    fn an_unsatisfiable_range_tells_the_size() {
+        let text = answer("GET", "Range: bytes=250-\r\n");
+        assert!(text.starts_with("HTTP/1.1 416 Range Not Satisfiable\r\n"));
+        assert!(text.contains("Content-Range: bytes */250\r\n"));
+        assert!(!text.contains("ETag"));
+    }
+
+    #[test]
+    fn a_304_has_validators_and_no_content() {
+        let text = answer("GET", "If-None-Match: *\r\nRange: bytes=0-\r\n");
+        assert!(text.starts_with("HTTP/1.1 304 Not Modified\r\n"));
+        assert!(text.contains("ETag: ") && text.contains("Last-Modified: ") && text.contains("Date: "));
+        assert!(!text.contains("Content-"));
+    }
+
+    #[test]
+    fn a_refusal_explains_itself() {
+        let refusal = Refusal::close(Status::BadRequest, "Because.");
+        assert_eq!(
+            written(Response::refusal(refusal), false),
+            "HTTP/1.1 400 Bad Request\r\n\
+             Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+             Connection: close\r\n\
+             Accept-Ranges: bytes\r\n\
+             Content-Type: text/plain; charset=utf-8\r\n\
+             X-Content-Type-Options: nosniff\r\n\
+             Content-Length: 9\r\n\
+             \r\n\
+             Because.\n"
+        );
+        assert!(!written(Response::refusal(refusal).without_body(), false).ends_with("Because.\n"));
+    }
+
+    #[test]
+    fn other_methods_hear_what_is_allowed() {
+        let allow = "Allow: GET, HEAD, OPTIONS\r\n";
+        let options = written(Response::to_method(Method::Options).expect("OPTIONS has its own answer"), true);
+        assert!(options.starts_with("HTTP/1.1 204 No Content\r\n") && options.contains(allow));
+        assert!(!options.contains("Content-Length"), "RFC 9110 section 8.6");
+        let post = written(Response::to_method(Method::NeverAllowed).expect("POST is refused"), true);
+        assert!(post.starts_with("HTTP/1.1 405 ") && post.contains(allow));
+        assert!(Response::to_method(Method::Unknown).is_some_and(|response| response.status == Status::NotImplemented));
+        assert!(Response::to_method(Method::Get).is_none() && Response::to_method(Method::Head).is_none());
+    }
+
+    #[test]
+    fn a_file_of_the_future_is_as_new_as_the_answer() {
+        let text = written(
+            Response {
+                validators: Some(Validators { size: 1, modified: now() + RETRY_AFTER }),
+                ..Response::new(Status::NotModified)
+            },
+            true,
+        );
+        assert!(text.contains("Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"), "{text}");
+    }
+}

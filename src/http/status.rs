@@ -1,0 +1,87 @@
+//! The status codes we send, and the refusal that carries one.
+
+/// A status code of RFC 9110 section 15 that reeld sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Ok = 200,
+    NoContent = 204,
+    PartialContent = 206,
+    MovedPermanently = 301,
+    NotModified = 304,
+    BadRequest = 400,
+    Forbidden = 403,
+    NotFound = 404,
+    MethodNotAllowed = 405,
+    RequestTimeout = 408,
+    PreconditionFailed = 412,
+    UriTooLong = 414,
+    RangeNotSatisfiable = 416,
+    ExpectationFailed = 417,
+    RequestHeaderFieldsTooLarge = 431,
+    InternalServerError = 500,
+    NotImplemented = 501,
+    ServiceUnavailable = 503,
+    HttpVersionNotSupported = 505,
+}
+
+impl Status {
+    /// The three digits.
+    pub fn code(self) -> u16 {
+        self as u16
+    }
+
+    /// The reason phrase of the status line.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Status::Ok => "OK",
+            Status::NoContent => "No Content",
+            Status::PartialContent => "Partial Content",
+            Status::MovedPermanently => "Moved Permanently",
+            Status::NotModified => "Not Modified",
+            Status::BadRequest => "Bad Request",
+            Status::Forbidden => "Forbidden",
+            Status::NotFound => "Not Found",
+            Status::MethodNotAllowed => "Method Not Allowed",
+            Status::RequestTimeout => "Request Timeout",
+            Status::PreconditionFailed => "Precondition Failed",
+            Status::UriTooLong => "URI Too Long",
+            Status::RangeNotSatisfiable => "Range Not Satisfiable",
+            Status::ExpectationFailed => "Expectation Failed",
+            Status::RequestHeaderFieldsTooLarge => "Request Header Fields Too Large",
+            Status::InternalServerError => "Internal Server Error",
+            Status::NotImplemented => "Not Implemented",
+            Status::ServiceUnavailable => "Service Unavailable",
+            Status::HttpVersionNotSupported => "HTTP Version Not Supported",
+        }
+    }
+}
+
+/// Why a request is not answered with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What the peer is told.
+    pub status: Status,
+    /// One sentence of why, for the body of the answer.
+    pub why: &'static str,
+    /// Whether the bytes that follow can no longer be trusted to be a request, so that the connection must end.
+    pub close: bool,
+}
+
+impl Refusal {
+    /// For a connection beyond the limit; its request has not been read.
+    pub const TOO_MANY_CONNECTIONS: Self =
+        Refusal::close(Status::ServiceUnavailable, "There are too many connections; try again soon.");
+
+    /// For a request of which only the beginning came.
+    pub const TOO_SLOW: Self = Refusal::close(Status::RequestTimeout, "The request did not arrive in time.");
+
+    /// A refusal after which the connection serves the next request.
+    pub const fn keep(status: Status, why: &'static str) -> Self {
+        Refusal { status, why, close: false }
+    }
+
+    /// A refusal after which the connection ends.
+    pub const fn close(status: Status, why: &'static str) -> Self {
+        Refusal { status, why, close: true }
+    }
+}

@@ -1,0 +1,222 @@
+//! From a request target to a path below the content folder (RFC 9112 section 3.2, RFC 3986 sections 2.1 and 5.2.4).
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+
+use super::head::is_authority;
+use super::status::{Refusal, Status};
+
+/// What a request target names.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Target<'a> {
+    pub path: Path,
+    /// What follows the question mark. It selects nothing here, but a redirect hands it on.
+    pub query: Option<&'a [u8]>,
+}
+
+/// A path below the content folder: decoded once and normalised, so without empty, `.` and `..` segments.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Path {
+    relative: Vec<u8>,
+    folder: bool,
+}
+
+/// All but the unreserved characters of RFC 3986 section 2.3 and the slash.
+const ENCODED_IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// Reads a target in origin-form or absolute-form; the host of the latter is not looked at, as there is one site. The other
+/// forms name no file (RFC 9112 section 3.2).
+pub fn read(target: &[u8]) -> Result<Target<'_>, Refusal> {
+    let local = if target.starts_with(b"/") { target } else { after_authority(target)? };
+    let mut halves = local.splitn(2, |&byte| byte == b'?');
+    let path = Path::normalise(&percent_decode(halves.next().unwrap_or_default())?)?;
+    Ok(Target { path, query: halves.next() })
+}
+
+/// What follows `http://host` in an absolute-form target (RFC 9112 section 3.2.2).
+fn after_authority(target: &[u8]) -> Result<&[u8], Refusal> {
+    let malformed = bad("The target of the request is neither a path nor an http URL.");
+    let scheme = target.windows(3).position(|window| window == b"://").ok_or(malformed)?;
+    if ![&b"http"[..], b"https"].iter().any(|known| target[..scheme].eq_ignore_ascii_case(known)) {
+        return Err(malformed);
+    }
+    let rest = &target[scheme + 3..];
+    let authority = rest.iter().position(|&byte| byte == b'/' || byte == b'?').unwrap_or(rest.len());
+    if authority == 0 || !is_authority(&rest[..authority]) {
+        return Err(malformed);
+    }
+    Ok(&rest[authority..])
+}
+
+fn percent_decode(text: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, after @ ..] = rest {
+        let (byte, next) = match (first, after) {
+            (b'%', [high, low, next @ ..]) => match (hex(*high), hex(*low)) {
+                (Some(high), Some(low)) => (high << 4 | low, next),
+                _ => return Err(bad("A percent sign in the target is not followed by two hexadecimal digits.")),
+            },
+            (b'%', _) => return Err(bad("A percent sign in the target is not followed by two hexadecimal digits.")),
+            (byte, next) => (*byte, next),
+        };
+        if byte == 0 {
+            return Err(bad("The target of the request has a zero byte."));
+        }
+        decoded.push(byte);
+        rest = next;
+    }
+    Ok(decoded)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+impl Path {
+    /// Removes empty and dot segments; a path that climbs above the content folder is refused, not clamped to it.
+    fn normalise(decoded: &[u8]) -> Result<Self, Refusal> {
+        let mut segments: Vec<&[u8]> = Vec::new();
+        let mut folder = true;
+        for segment in decoded.split(|&byte| byte == b'/') {
+            folder = matches!(segment, b"" | b"." | b"..");
+            match segment {
+                b"" | b"." => {}
+                b".." if segments.pop().is_none() => return Err(bad("The target climbs above the content folder.")),
+                b".." => {}
+                name => segments.push(name),
+            }
+        }
+        Ok(Path { relative: segments.join(&b'/'), folder })
+    }
+
+    /// The path relative to the content folder; empty for the content folder itself.
+    pub fn relative(&self) -> &[u8] {
+        &self.relative
+    }
+
+    /// Whether it was written as a folder: with a slash at its end.
+    pub fn folder(&self) -> bool {
+        self.folder
+    }
+
+    /// The same path with a slash at its end, as the Location of a redirect; it never begins with two slashes, which would
+    /// name a host.
+    pub fn location(&self, query: Option<&[u8]>) -> String {
+        let mut location = format!("/{}/", percent_encode(&self.relative, ENCODED_IN_PATHS));
+        if let Some(query) = query {
+            location.push('?');
+            location.push_str(&String::from_utf8_lossy(query));
+        }
+        location
+    }
+}
+
+const fn bad(why: &'static str) -> Refusal {
+    Refusal::keep(Status::BadRequest, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn path(target: &str) -> Option<(String, bool)> {
+        match read(target.as_bytes()) {
+            Ok(Target { path, .. }) => Some((String::from_utf8_lossy(&path.relative).into_owned(), path.folder)),
+            Err(refusal) => {
+                assert_eq!(refusal.status, Status::BadRequest);
+                None
+            }
+        }
+    }
+
+    #[test]
+    fn targets_name_paths() {
+        for (target, relative, folder) in [
+            ("/", "", true),
+            ("/a.mp4", "a.mp4", false),
+            ("/a.mp4?start=5&x=/../..", "a.mp4", false),
+            ("/a/b/", "a/b", true),
+            ("/a//b/./c", "a/b/c", false),
+            ("/a/../b", "b", false),
+            ("/a/b/..", "a", true),
+            ("/a/.", "a", true),
+            ("/a%20b%2Fc", "a b/c", false),
+            ("/%63onfidential/x", "confidential/x", false),
+            ("/%252e%252e/x", "%2e%2e/x", false),
+            ("//etc/passwd", "etc/passwd", false),
+            ("/%2fetc%2fpasswd", "etc/passwd", false),
+            ("/...", "...", false),
+            ("/a\\..\\b", "a\\..\\b", false),
+            ("http://host:8080/a", "a", false),
+            ("HTTP://[::1]/a?b", "a", false),
+            ("http://host", "", true),
+            ("http://host?x", "", true),
+            ("https://h/confidential/x", "confidential/x", false),
+        ] {
+            assert_eq!(path(target), Some((relative.to_string(), folder)), "{target}");
+        }
+    }
+
+    #[test]
+    fn targets_that_name_nothing_are_refused() {
+        for target in [
+            "*",
+            "/..",
+            "/../etc/passwd",
+            "/x/../../etc/passwd",
+            "/.%2e/%2e%2e/etc/passwd",
+            "/..%2f..%2fetc/passwd",
+            "/%",
+            "/%1",
+            "/%zz",
+            "/%%32%65",
+            "/%+1",
+            "/a%00.html",
+            "a.mp4",
+            "host:80",
+            "ftp://host/a",
+            "http:///a",
+            "http://user@host/a",
+            "http:/a",
+            "://h/a",
+        ] {
+            assert_eq!(path(target), None, "{target}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_stays_on_this_host() {
+        for (target, location) in [
+            ("/films", "/films/"),
+            ("//evil.test/..//x", "/x/"),
+            ("//evil.test", "/evil.test/"),
+            ("/a%0d%0aSet-Cookie:x", "/a%0D%0ASet-Cookie%3Ax/"),
+            ("/films?sort=name", "/films/?sort=name"),
+        ] {
+            let Ok(Target { path, query }) = read(target.as_bytes()) else { panic!("{target} is a path") };
+            assert_eq!(path.location(query), location);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_path_never_escapes(target in "/([a.%/2eEfF]|\\.\\./|%2e|%2f|\\?){0,40}") {
+            if let Ok(Target { path, .. }) = read(target.as_bytes()) {
+                prop_assert!(!path.relative.starts_with(b"/") && !path.relative.ends_with(b"/"));
+                for segment in path.relative.split(|&byte| byte == b'/') {
+                    prop_assert!(path.relative.is_empty() || !matches!(segment, b"" | b"." | b".."));
+                }
+            }
+        }
+
+        #[test]
+        fn a_location_leads_back_to_its_path(names in prop::collection::vec("[^/\0]{1,8}", 1..4)) {
+            prop_assume!(names.iter().all(|name| name != "." && name != ".."));
+            let path = Path { relative: names.join("/").into_bytes(), folder: true };
+            let location = path.location(None);
+            prop_assert_eq!(read(location.as_bytes()), Ok(Target { path, query: None }));
+        }
+    }
+}
