@@ -5,3 +5,4 @@
 pub mod bytes;
 pub mod http;
 pub mod limits;
+pub mod site;

@@ -1,0 +1,96 @@
+//! What must not be seen: confidential folders and dotfiles.
+
+use crate::http::{Refusal, Status};
+
+/// The rules by which a path is refused before and after it is opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden {
+    /// Relative to the content folder, without slashes at either end.
+    confidential: Vec<Vec<u8>>,
+}
+
+/// The folder that is always confidential.
+const CONFIDENTIAL: &[u8] = b"confidential";
+
+/// The one folder with a leading dot that is meant to be seen (RFC 8615).
+const WELL_KNOWN: &[u8] = b".well-known";
+
+impl Hidden {
+    /// Rules with `confidential/` and further confidential folders, each relative to the content folder.
+    ///
+    /// Fails with the folder that is empty, absolute or climbs upwards: no folder in the content folder.
+    pub fn new<'a>(folders: impl IntoIterator<Item = &'a str>) -> Result<Self, &'a str> {
+        let mut confidential = vec![CONFIDENTIAL.to_vec()];
+        for folder in folders {
+            let segments: Vec<&str> = folder.split('/').filter(|name| !matches!(*name, "" | ".")).collect();
+            if folder.starts_with('/') || segments.is_empty() || segments.contains(&"..") {
+                return Err(folder);
+            }
+            confidential.push(segments.join("/").into_bytes());
+        }
+        Ok(Hidden { confidential })
+    }
+
+    /// Judges a normalised path: 403 in a confidential folder, whether there is such a file or not, and 404 for a dotfile.
+    pub fn check(&self, relative: &[u8]) -> Result<(), Refusal> {
+        if self.confidential.iter().any(|folder| lies_in(relative, folder)) {
+            return Err(Refusal::keep(Status::Forbidden, "What is asked for is confidential."));
+        }
+        let seen = relative.strip_prefix(WELL_KNOWN).filter(|rest| rest.is_empty() || rest.starts_with(b"/"));
+        if seen.unwrap_or(relative).split(|&byte| byte == b'/').any(|name| name.starts_with(b".")) {
+            return Err(super::MISSING);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a path is the folder or in it, in any case, because some filesystems know no difference.
+fn lies_in(relative: &[u8], folder: &[u8]) -> bool {
+    match relative.split_at_checked(folder.len()) {
+        Some((start, rest)) => start.eq_ignore_ascii_case(folder) && (rest.is_empty() || rest[0] == b'/'),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_judged() {
+        let hidden = Hidden::new(["./private//films/", "drafts"]).expect("these are folders");
+        for (path, status) in [
+            ("", 0),
+            ("a.mp4", 0),
+            ("confidential", 403),
+            ("confidential/x", 403),
+            ("Confidential/x", 403),
+            ("confidential/.x", 403),
+            ("confidentials/x", 0),
+            ("a/confidential/x", 0),
+            ("private/films/x", 403),
+            ("private/x", 0),
+            ("drafts/x", 403),
+            (".git/config", 404),
+            ("a/.hidden", 404),
+            (".well-known", 0),
+            (".well-known/a", 0),
+            (".well-known/.a", 404),
+            (".well-knowns/a", 404),
+            ("a/.well-known/b", 404),
+        ] {
+            assert_eq!(
+                hidden.check(path.as_bytes()).map_or_else(|refusal| refusal.status.code(), |()| 0),
+                status,
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_folder_inside_is_refused() {
+        for folder in ["", "/", ".", "/etc", "a/../..", ".."] {
+            assert_eq!(Hidden::new([folder]), Err(folder));
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What is served: the content folder, its index and its rules.
+//!
+//! [`index`] (what the scan found), [`hidden`] (what must not be seen), [`open`] (a file beneath the root and nothing
+//! else), [`media_type`] (what a file is).
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io;
+use std::time::SystemTime;
+
+use rustix::io::Errno;
+
+use crate::http::target::Path;
+use crate::http::{Refusal, Representation, Status, Validators};
+
+mod hidden;
+mod index;
+mod media_type;
+mod open;
+
+pub use hidden::Hidden;
+pub use index::Index;
+
+use open::Root;
+
+/// The page that stands for a folder.
+const FOLDER_PAGE: &[u8] = b"index.html";
+
+/// The folder that is served.
+#[derive(Debug)]
+pub struct Site {
+    root: Root,
+    hidden: Hidden,
+    index: Index,
+}
+
+/// What a path leads to.
+#[derive(Debug)]
+pub enum Found<'a> {
+    File(Resource<'a>),
+    /// A folder that was named without its slash.
+    Folder,
+}
+
+/// A regular file, opened.
+#[derive(Debug)]
+pub struct Resource<'a> {
+    pub file: File,
+    pub representation: Representation<'a>,
+}
+
+const MISSING: Refusal = Refusal::keep(Status::NotFound, "There is no such file here.");
+
+impl Site {
+    /// Opens the content folder and scans it into the index.
+    ///
+    /// Fails where the folder itself cannot be opened; what cannot be read in it is logged and left out.
+    pub fn scan(content: &std::path::Path, hidden: Hidden) -> io::Result<Self> {
+        let root = Root::open(content)?;
+        let index = Index::scan(content, &hidden);
+        Ok(Site { root, hidden, index })
+    }
+
+    /// What the scan found.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Finds what a path leads to. The opened file decides, not the index: a file that came after the scan is served, one
+    /// that went is missing, and the rules hold for the place where the file really lies.
+    pub fn find(&self, path: &Path) -> Result<Found<'_>, Refusal> {
+        self.hidden.check(path.relative())?;
+        if !path.folder() {
+            return self.open(path.relative());
+        }
+        let page = match path.relative() {
+            b"" => FOLDER_PAGE.to_vec(),
+            folder => [folder, FOLDER_PAGE].join(&b'/'),
+        };
+        match self.open(&page)? {
+            Found::Folder => Err(MISSING),
+            file => Ok(file),
+        }
+    }
+
+    fn open(&self, relative: &[u8]) -> Result<Found<'_>, Refusal> {
+        let opened = self.root.open_beneath(relative).map_err(|error| refusal_for(error, relative))?;
+        if let Some(place) = &opened.place {
+            self.hidden.check(place)?;
+        }
+        let metadata = opened.file.metadata().map_err(|error| refusal_for(error, relative))?;
+        if metadata.is_dir() {
+            return Ok(Found::Folder);
+        }
+        if !metadata.is_file() {
+            return Err(MISSING);
+        }
+        let content_type = match self.index.get(relative) {
+            Some(entry) => Cow::Borrowed(&*entry.content_type),
+            None => media_type::of(relative),
+        };
+        // A filesystem without modification times has one that is equally wrong for every file.
+        let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        let validators = Validators { size: metadata.len(), modified };
+        Ok(Found::File(Resource { file: opened.file, representation: Representation { validators, content_type } }))
+    }
+}
+
+/// What the peer is told when a file cannot be opened: the one place where an error of the system becomes a status.
+fn refusal_for(error: io::Error, relative: &[u8]) -> Refusal {
+    match Errno::from_io_error(&error) {
+        Some(
+            // XDEV: the path leads out of the content folder. NXIO, NODEV: a socket, or a device without its driver.
+            Errno::NOENT
+            | Errno::NOTDIR
+            | Errno::NAMETOOLONG
+            | Errno::LOOP
+            | Errno::XDEV
+            | Errno::NXIO
+            | Errno::NODEV
+            | Errno::ILSEQ
+            | Errno::INVAL,
+        ) => MISSING,
+        Some(Errno::ACCESS | Errno::PERM) => Refusal::keep(Status::Forbidden, "The file may not be read."),
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN) => {
+            log::warn!("cannot open {:?}: {error}", String::from_utf8_lossy(relative));
+            Refusal::keep(Status::ServiceUnavailable, "The server is too busy to open the file; try again.")
+        }
+        _ => {
+            log::error!("cannot open {:?}: {error}", String::from_utf8_lossy(relative));
+            Refusal::keep(Status::InternalServerError, "The file cannot be opened.")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! The site as a whole, on real folders.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::time::{Duration, SystemTime};
+
+use super::*;
+use crate::http::target::{self, Target};
+
+/// What a target leads to: the name of the file's text, `folder`, or the status of the refusal.
+fn find(site: &Site, target: &str) -> String {
+    let Ok(Target { path, .. }) = target::read(target.as_bytes()) else { panic!("{target} is a path") };
+    match site.find(&path) {
+        Ok(Found::File(resource)) => io::read_to_string(&resource.file).expect("a text"),
+        Ok(Found::Folder) => "folder".to_string(),
+        Err(refusal) => refusal.status.code().to_string(),
+    }
+}
+
+fn site(content: &std::path::Path) -> Site {
+    for folder in ["films/empty", "confidential", "films/confidential", ".git"] {
+        fs::create_dir_all(content.join(folder)).expect("a folder");
+    }
+    for file in ["index.html", "films/a.mp4", "films/index.html", "confidential/x", "films/confidential/y", ".git/z"] {
+        fs::write(content.join(file), file).expect("a file");
+    }
+    symlink("../confidential/x", content.join("films/leak.txt")).expect("a link");
+    symlink("confidential", content.join("alias")).expect("a link");
+    symlink(".git", content.join("git")).expect("a link");
+    rustix::fs::mkfifoat(rustix::fs::CWD, content.join("pipe"), 0o644.into()).expect("a FIFO");
+    Site::scan(content, Hidden::new([]).expect("no further folders")).expect("the folder can be scanned")
+}
+
+#[test]
+fn targets_lead_to_files_and_refusals() {
+    let content = tempfile::tempdir().expect("a temporary folder");
+    let site = site(content.path());
+    for (target, found) in [
+        ("/", "index.html"),
+        ("/index.html", "index.html"),
+        ("/films/a.mp4", "films/a.mp4"),
+        ("/films/", "films/index.html"),
+        ("/films", "folder"),
+        ("/films/empty/", "404"),
+        ("/films/a.mp4/", "404"),
+        ("/films/b.mp4", "404"),
+        ("/confidential/x", "403"),
+        ("/confidential/none", "403"),
+        ("/confidential", "403"),
+        ("/confidential/", "403"),
+        ("/films/leak.txt", "403"),
+        ("/alias/x", "403"),
+        ("/git/z", "404"),
+        ("/films/confidential/y", "films/confidential/y"),
+        ("/.git/z", "404"),
+        ("/pipe", "404"),
+        (&format!("/{}", "n".repeat(300)), "404"),
+    ] {
+        assert_eq!(find(&site, target), found, "{target}");
+    }
+}
+
+#[test]
+fn the_index_has_what_is_served_and_nothing_hidden() {
+    let content = tempfile::tempdir().expect("a temporary folder");
+    let site = site(content.path());
+    assert_eq!(site.index().count(), 4);
+    assert_eq!(
+        site.index().total().0,
+        ["index.html", "films/a.mp4", "films/index.html", "films/confidential/y"].map(str::len).iter().sum::<usize>()
+            as u64
+    );
+    let film = site.index().get(b"films/a.mp4").expect("it is indexed");
+    assert_eq!((film.size.0, &*film.content_type), (11, "video/mp4"));
+    assert!(film.modified.elapsed().is_ok_and(|age| age < Duration::from_secs(3600)));
+}
+
+#[test]
+fn a_file_that_came_later_is_served_and_one_that_changed_is_new() {
+    let content = tempfile::tempdir().expect("a temporary folder");
+    let site = site(content.path());
+    fs::write(content.path().join("late.txt"), "late").expect("a file");
+    fs::write(content.path().join("films/a.mp4"), "longer than before").expect("a file");
+    fs::remove_file(content.path().join("films/index.html")).expect("it was there");
+    assert_eq!(find(&site, "/late.txt"), "late");
+    assert_eq!(find(&site, "/films/a.mp4"), "longer than before");
+    assert_eq!(find(&site, "/films/"), "404");
+}
+
+#[test]
+fn a_file_of_any_time_can_be_described() {
+    let content = tempfile::tempdir().expect("a temporary folder");
+    let site = site(content.path());
+    let year = Duration::from_secs(366 * 86_400);
+    for time in [SystemTime::UNIX_EPOCH - year, SystemTime::UNIX_EPOCH + year * 9_000] {
+        let file = File::options().write(true).open(content.path().join("films/a.mp4")).expect("it is there");
+        if file.set_modified(time).is_err() {
+            continue; // This filesystem cannot hold the time.
+        }
+        let Ok(Target { path, .. }) = target::read(b"/films/a.mp4") else { panic!("it is a path") };
+        let Ok(Found::File(resource)) = site.find(&path) else { panic!("it is there") };
+        let tag = resource.representation.validators.entity_tag();
+        assert!(tag.starts_with("\"b-") && tag.ends_with('"'), "{tag}");
+    }
+}
