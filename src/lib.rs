@@ -5,4 +5,5 @@
 pub mod bytes;
 pub mod http;
 pub mod limits;
+pub mod ops;
 pub mod site;

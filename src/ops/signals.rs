@@ -1,0 +1,24 @@
+//! The signals that end the server.
+
+use std::io;
+use std::thread;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// Starts a thread that calls `finish` on the first SIGTERM or SIGINT and ends the process on the second, with the exit
+/// code that a shell gives to a process ended by that signal.
+pub fn watch(finish: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        let mut signals = signals.forever();
+        if signals.next().is_some() {
+            finish();
+        }
+        if let Some(signal) = signals.next() {
+            log::warn!("a second signal: transfers under way are cut");
+            std::process::exit(128 + signal);
+        }
+    })?;
+    Ok(())
+}
