@@ -1,9 +1,40 @@
-//! reeld streams a folder of media over HTTP/1.1 from a fixed pool of blocking threads.
+//! reeld streams a folder of media over HTTP/1.1 from a fixed pool of blocking threads, without epoll and without an async
+//! runtime. However many clients hang on, the number of threads, the memory and the time that a new client waits stay
+//! bounded.
+//!
+//! The house, from the roof to the ground; each room imports only from rooms below it, and a test holds that:
+//!
+//! | floor | room | what lives there |
+//! |---|---|---|
+//! | 4 | `main.rs`, [`config`], [`args`] | flags → a valid configuration → listening socket → server → exit code |
+//! | 3 | [`serve`] | acceptor, channel, workers, lot: how requests share the threads |
+//! | 2 | [`ops`] | what the operator sees and does: access log, diagnostics, signals, limits of the system |
+//! | 1 | [`site`] | what is served: the index, opening a file beneath the root, what is hidden, what a file is |
+//! | 0 | [`http`], [`limits`], [`bytes`] | what HTTP says: pure functions and closed enums; what a peer can grow |
+//!
+//! A request is a value that changes its type as it walks through: the bytes of a connection become a
+//! [`Request`](http::Request), its target a [`Resource`](site::Resource) that was opened, both together a
+//! [`Response`](http::Response) that is decided whole before a byte is written, and that a transfer. Its road is
+//! `serve/connection.rs`; reading that file is reading the server.
+//!
+//! ```text
+//!            accept                recv                       park (no progress, others wait)
+//!  clients ─────────▶ acceptor ─▶ channel ─▶ worker ×N ────────────────────────▶ lot (one thread, poll(2))
+//!                                   ▲          │  keep-alive loop, pread → send        │
+//!                                   └──────────┴───────────────────────────────────────┘
+//!                                         ready again, or its turn is over
+//! ```
 
 #![forbid(unsafe_code)]
+
+pub mod args;
+pub mod config;
+pub mod serve;
+
+pub mod ops;
+
+pub mod site;
 
 pub mod bytes;
 pub mod http;
 pub mod limits;
-pub mod ops;
-pub mod site;

@@ -1,3 +1,138 @@
-//! The command.
+//! The command: flags, configuration, listening socket, server, exit code.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use reeld::args::{Args, Early};
+use reeld::config::Config;
+use reeld::ops::{AccessLog, diagnostics, file_limit, signals};
+use reeld::serve::{self, Stop};
+use reeld::site::Site;
+
+/// Why the command failed: the exit code of sysexits.h, and a sentence.
+struct Failure(u8, String);
+
+const USAGE: u8 = 64;
+const NO_INPUT: u8 = 66;
+const UNAVAILABLE: u8 = 69;
+const OS_ERROR: u8 = 71;
+const NO_PERMISSION: u8 = 77;
+
+/// Descriptors for everything that is no connection: the listener, the files that are being opened, standard streams.
+const RESERVED_DESCRIPTORS: u64 = 64;
+
+fn main() -> ExitCode {
+    diagnostics::start();
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(code, sentence)) => {
+            log::error!("{sentence}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    let arguments: Result<Vec<String>, _> = std::env::args_os().skip(1).map(|word| word.into_string()).collect();
+    let arguments = arguments.map_err(|word| Failure(USAGE, format!("the argument {word:?} is not UTF-8")))?;
+    let args = match Args::read(&arguments) {
+        Ok(args) => args,
+        Err(Early::Help(help)) => {
+            print!("{help}");
+            return Ok(());
+        }
+        Err(Early::Wrong(sentence)) => return Err(Failure(USAGE, sentence)),
+    };
+    if args.version {
+        println!("reeld {}", env!("CARGO_PKG_VERSION"));
+        return Ok(());
+    }
+    let mut config = Config::new(args, |name| std::env::var(name).ok()).map_err(|sentence| Failure(USAGE, sentence))?;
+    fit_connections(&mut config);
+    let site = Site::scan(&config.content, config.hidden.clone()).map_err(|error| no_content(&config, &error))?;
+    let listener = serve::listen(config.host.as_deref(), config.port).map_err(|error| no_address(&config, &error))?;
+    serve_until_told(&config, &site, listener).map_err(|error| Failure(OS_ERROR, format!("cannot start: {error}")))
+}
+
+fn serve_until_told(config: &Config, site: &Site, listener: TcpListener) -> io::Result<()> {
+    let stop = Arc::new(Stop::new()?);
+    let stop_on_signal = Arc::clone(&stop);
+    signals::watch(move || stop_on_signal.finish())?;
+    announce(config, site, listener.local_addr()?);
+    if !config.log {
+        return serve::run(&config.serve, listener, site, None, &stop);
+    }
+    let (log, writer) = AccessLog::start(io::stdout())?;
+    serve::run(&config.serve, listener, site, Some(log), &stop)?;
+    writer.finish();
+    Ok(())
+}
+
+/// The one line at the start.
+fn announce(config: &Config, site: &Site, address: SocketAddr) {
+    let (ip, port) = (address.ip(), address.port());
+    let (host, every) = match ip {
+        ip if ip.is_unspecified() => ("localhost".to_string(), " (all addresses)"),
+        ip if ip.is_ipv6() => (format!("[{ip}]"), ""),
+        ip => (ip.to_string(), ""),
+    };
+    log::info!(
+        "serving {} files, {}, of {} with {} workers on http://{host}:{port}/{every} in parts of {} (part policy: {})",
+        site.index().count(),
+        site.index().total(),
+        config.content.display(),
+        config.serve.workers,
+        config.serve.parts.size,
+        config.serve.parts.policy.name(),
+    );
+}
+
+/// Lowers the number of connections to what the system allows to be open, and says so.
+fn fit_connections(config: &mut Config) {
+    let Some(limit) = file_limit::raise() else { return };
+    let most = usize::try_from(limit.saturating_sub(RESERVED_DESCRIPTORS)).unwrap_or(usize::MAX).max(1);
+    let wanted = config.serve.max_connections;
+    if wanted > most {
+        log::warn!(
+            "only {most} connections instead of {wanted}, because the limit of open files is {limit}; raise it (ulimit -n, \
+             LimitNOFILE=) or lower --max-connections"
+        );
+        config.serve.max_connections = most;
+    }
+}
+
+fn no_content(config: &Config, error: &io::Error) -> Failure {
+    let content = config.content.display();
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            Failure(NO_INPUT, format!("there is no folder '{content}'; name the folder to serve: reeld <content>"))
+        }
+        io::ErrorKind::NotADirectory => {
+            Failure(NO_INPUT, format!("'{content}' is not a folder; name the folder to serve: reeld <content>"))
+        }
+        io::ErrorKind::PermissionDenied => {
+            Failure(NO_PERMISSION, format!("the folder '{content}' may not be read by this user"))
+        }
+        _ => Failure(OS_ERROR, format!("cannot open the folder '{content}': {error}")),
+    }
+}
+
+fn no_address(config: &Config, error: &io::Error) -> Failure {
+    let Config { host, port, .. } = config;
+    match (error.kind(), host) {
+        (io::ErrorKind::AddrInUse, _) => {
+            Failure(UNAVAILABLE, format!("port {port} is in use; choose another with --port, or 0 for a free one"))
+        }
+        (io::ErrorKind::PermissionDenied, _) => {
+            Failure(NO_PERMISSION, format!("this user may not listen on port {port}; choose one from 1024 on"))
+        }
+        (_, Some(host)) => {
+            Failure(USAGE, format!("--host is '{host}'; it must be an address or a name of this machine ({error})"))
+        }
+        (_, None) => Failure(OS_ERROR, format!("cannot listen on port {port}: {error}")),
+    }
+}

@@ -1,0 +1,121 @@
+//! The command line as it is typed.
+
+use argh::FromArgs;
+
+/// Serve a folder of media over HTTP/1.1, large files in parts. Every flag can also be set in the environment, --port as
+/// REELD_PORT and so on; the flag wins. Folders in REELD_CONFIDENTIAL are separated by colons.
+#[derive(Debug, Default, FromArgs, PartialEq, Eq)]
+pub struct Args {
+    /// the folder to serve (default: content)
+    #[argh(positional)]
+    pub content: Option<String>,
+
+    /// the TCP port; 0 picks a free one (default: 8080)
+    #[argh(option, arg_name = "number")]
+    pub port: Option<String>,
+
+    /// the address to listen on (default: all, IPv6 and IPv4)
+    #[argh(option, arg_name = "address")]
+    pub host: Option<String>,
+
+    /// worker threads (default: 4 for each processor)
+    #[argh(option, arg_name = "number")]
+    pub workers: Option<String>,
+
+    /// bytes of a part, as 5MiB or 5242880 (default: 5MiB)
+    #[argh(option, arg_name = "size")]
+    pub chunk_size: Option<String>,
+
+    /// which answers are cut to a part: always, open-ended (only those to "bytes=N-") or never (default: always)
+    #[argh(option, arg_name = "policy")]
+    pub part_policy: Option<String>,
+
+    /// a folder in the content folder to refuse with 403, beside confidential/; may be repeated
+    #[argh(option, arg_name = "folder")]
+    pub confidential: Vec<String>,
+
+    /// connections served at once; further ones are told 503 (default: 4096)
+    #[argh(option, arg_name = "number")]
+    pub max_connections: Option<String>,
+
+    /// seconds that a connection may wait between requests (default: 30)
+    #[argh(option, arg_name = "seconds")]
+    pub idle_timeout: Option<String>,
+
+    /// seconds that a request head may take to arrive (default: 10)
+    #[argh(option, arg_name = "seconds")]
+    pub head_timeout: Option<String>,
+
+    /// seconds in which a client must take at least 64 KiB of its answer (default: 60)
+    #[argh(option, arg_name = "seconds")]
+    pub stall_timeout: Option<String>,
+
+    /// seconds to finish answers under way when the server ends (default: 30)
+    #[argh(option, arg_name = "seconds")]
+    pub drain_timeout: Option<String>,
+
+    /// the access log on standard output: combined or off (default: combined)
+    #[argh(option, arg_name = "format")]
+    pub log: Option<String>,
+
+    /// print the version and exit
+    #[argh(switch)]
+    pub version: bool,
+}
+
+/// The arguments ask for something else than serving.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Early {
+    /// A text to print: the help.
+    Help(String),
+    /// What is wrong with them.
+    Wrong(String),
+}
+
+impl Args {
+    /// Reads the arguments behind the name of the program. Beside argh's `--flag value` this takes `--flag=value`.
+    pub fn read(arguments: &[String]) -> Result<Self, Early> {
+        let mut words: Vec<&str> = Vec::new();
+        for argument in arguments {
+            match argument.split_once('=') {
+                Some((flag, value)) if flag.starts_with("--") && !words.contains(&"--") => words.extend([flag, value]),
+                _ => words.push(argument),
+            }
+        }
+        Args::from_args(&["reeld"], &words).map_err(|exit| match exit.status {
+            Ok(()) => Early::Help(exit.output),
+            Err(()) => Early::Wrong(exit.output.split_whitespace().collect::<Vec<_>>().join(" ")),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Args, Early> {
+        Args::read(&line.split_whitespace().map(String::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn flags_are_read_in_both_spellings() {
+        let expected = Args { content: Some("films".into()), port: Some("0".into()), ..Args::default() };
+        assert_eq!(read("films --port 0"), Ok(expected));
+        assert_eq!(read("--port=0 films"), read("films --port 0"));
+        assert_eq!(read("-- --a=b"), Ok(Args { content: Some("--a=b".into()), ..Args::default() }));
+        let confidential = vec!["a".into(), "b=c".into()];
+        assert_eq!(read("--confidential a --confidential=b=c"), Ok(Args { confidential, ..Args::default() }));
+    }
+
+    #[test]
+    fn what_is_wrong_is_one_sentence_that_names_it() {
+        for (line, named) in
+            [("--prot 80", "--prot"), ("a b", "b"), ("--port", "--port"), ("--port 1 --port 2", "port")]
+        {
+            let Err(Early::Wrong(sentence)) = read(line) else { panic!("{line} is wrong") };
+            assert!(sentence.contains(named) && !sentence.contains('\n'), "{sentence}");
+        }
+        let Err(Early::Help(help)) = read("--help") else { panic!("--help is no error") };
+        assert!(help.contains("--chunk-size") && help.contains("REELD_PORT"));
+    }
+}

@@ -1,0 +1,215 @@
+//! From flags and environment to a configuration that is valid.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::args::Args;
+use crate::bytes::Bytes;
+use crate::http::range::{PartPolicy, Parts};
+use crate::serve::{Settings, default_workers};
+use crate::site::Hidden;
+
+/// A valid configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// The folder to serve.
+    pub content: PathBuf,
+    /// The address to listen on; None for all.
+    pub host: Option<String>,
+    pub port: u16,
+    pub hidden: Hidden,
+    /// Whether there is an access log.
+    pub log: bool,
+    pub serve: Settings,
+}
+
+/// The part size of the user's document.
+const PART: Bytes = Bytes(5 * 1024 * 1024);
+
+/// A year: more is a mistake, and could not be added to a point in time.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// More threads than this are a mistake: the lot, not the pool, holds the crowd.
+const MOST_WORKERS: usize = 1024;
+
+/// More connections than this have no descriptors on any usual system.
+const MOST_CONNECTIONS: usize = 1_000_000;
+
+impl Config {
+    /// Merges the flags with the environment, in which the flag `--port` is `REELD_PORT` and so on; the flag wins.
+    ///
+    /// Fails with one sentence that says which value is wrong and what would be right.
+    pub fn new(args: Args, environment: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+        let given = |name: &'static str, flag: Option<String>| Given::new(name, flag, &environment);
+        let content = given("content", args.content).value.unwrap_or_else(|| "content".into());
+        let folders = if args.confidential.is_empty() {
+            let listed = given("confidential", None).value.unwrap_or_default();
+            listed.split(':').filter(|folder| !folder.is_empty()).map(String::from).collect()
+        } else {
+            args.confidential
+        };
+        let hidden = Hidden::new(folders.iter().map(String::as_str)).map_err(|folder| {
+            format!("--confidential is '{folder}'; it must be a folder in the content folder, relative to it")
+        })?;
+        let seconds =
+            |name, flag, default| given(name, flag).read(Duration::from_secs(default), positive_seconds, SECONDS);
+        Ok(Config {
+            content: content.into(),
+            host: given("host", args.host).value,
+            port: given("port", args.port).read(8080, |text| text.parse().ok(), "a number from 0 to 65535")?,
+            hidden,
+            log: given("log", args.log).read(true, log_named, "combined or off")?,
+            serve: Settings {
+                workers: given("workers", args.workers).read(
+                    default_workers(),
+                    |text| text.parse().ok().filter(|workers: &NonZeroUsize| workers.get() <= MOST_WORKERS),
+                    "a number from 1 to 1024",
+                )?,
+                max_connections: given("max-connections", args.max_connections).read(
+                    4096,
+                    |text| text.parse().ok().filter(|count| (1..=MOST_CONNECTIONS).contains(count)),
+                    "a number from 1 to 1000000",
+                )?,
+                idle_timeout: seconds("idle-timeout", args.idle_timeout, 30)?,
+                head_timeout: seconds("head-timeout", args.head_timeout, 10)?,
+                stall_timeout: seconds("stall-timeout", args.stall_timeout, 60)?,
+                drain_timeout: seconds("drain-timeout", args.drain_timeout, 30)?,
+                parts: Parts {
+                    policy: given("part-policy", args.part_policy).read(
+                        PartPolicy::Always,
+                        policy_named,
+                        "always, open-ended or never",
+                    )?,
+                    size: given("chunk-size", args.chunk_size).read(
+                        PART,
+                        |text| text.parse().ok().filter(|size: &Bytes| size.0 > 0),
+                        "a number of bytes greater than 0, like 5MiB or 5242880",
+                    )?,
+                },
+            },
+        })
+    }
+}
+
+const SECONDS: &str = "a number of seconds greater than 0, like 30 or 0.5, and at most a year";
+
+fn positive_seconds(text: &str) -> Option<Duration> {
+    let time = Duration::try_from_secs_f64(text.parse().ok()?).ok()?;
+    (!time.is_zero() && time <= LONGEST).then_some(time)
+}
+
+fn log_named(name: &str) -> Option<bool> {
+    match name {
+        "combined" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    }
+}
+
+fn policy_named(name: &str) -> Option<PartPolicy> {
+    [PartPolicy::Always, PartPolicy::OpenEnded, PartPolicy::Never].into_iter().find(|policy| policy.name() == name)
+}
+
+/// A value that may have been given, and where.
+struct Given {
+    place: String,
+    value: Option<String>,
+}
+
+impl Given {
+    fn new(name: &'static str, flag: Option<String>, environment: impl Fn(&str) -> Option<String>) -> Self {
+        if flag.is_some() {
+            return Given { place: format!("--{name}"), value: flag };
+        }
+        let place = format!("REELD_{}", name.replace('-', "_").to_ascii_uppercase());
+        // Set but empty counts as not set: that is how an environment file unsets.
+        let value = environment(&place).filter(|value| !value.is_empty());
+        Given { place, value }
+    }
+
+    fn read<T>(self, default: T, read: impl Fn(&str) -> Option<T>, expected: &str) -> Result<T, String> {
+        let Given { place, value } = self;
+        match value {
+            None => Ok(default),
+            Some(value) => read(&value).ok_or_else(|| format!("{place} is '{value}'; it must be {expected}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(line: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
+        let words: Vec<String> = line.split_whitespace().map(String::from).collect();
+        let args = Args::read(&words).expect("argh takes the flags");
+        let environment =
+            |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string());
+        Config::new(args, environment)
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_help() {
+        let config = config("", &[]).expect("nothing is wrong");
+        assert_eq!(
+            (config.content.to_str(), config.host, config.port, config.log),
+            (Some("content"), None, 8080, true)
+        );
+        assert_eq!((config.serve.parts.size, config.serve.parts.policy), (Bytes(5_242_880), PartPolicy::Always));
+        assert_eq!((config.serve.max_connections, config.serve.workers), (4096, default_workers()));
+        let Settings { idle_timeout, head_timeout, stall_timeout, drain_timeout, .. } = config.serve;
+        assert_eq!(
+            [idle_timeout, head_timeout, stall_timeout, drain_timeout].map(|time| time.as_secs()),
+            [30, 10, 60, 30]
+        );
+    }
+
+    #[test]
+    fn the_flag_wins_over_the_environment() {
+        let environment =
+            [("REELD_PORT", "81"), ("REELD_CHUNK_SIZE", "64KiB"), ("REELD_LOG", ""), ("REELD_CONTENT", "a")];
+        let config = config("--port 82 --idle-timeout 0.5", &environment).expect("nothing is wrong");
+        assert_eq!((config.port, config.serve.parts.size.0, config.log), (82, 65_536, true));
+        assert_eq!((config.content.to_str(), config.serve.idle_timeout), (Some("a"), Duration::from_millis(500)));
+    }
+
+    #[test]
+    fn confidential_folders_add_up() {
+        let expected = Hidden::new(["a", "b/c"]).expect("these are folders");
+        assert_eq!(
+            config("--confidential a --confidential b/c/", &[]).map(|config| config.hidden),
+            Ok(expected.clone())
+        );
+        assert_eq!(config("", &[("REELD_CONFIDENTIAL", "a:b/c")]).map(|config| config.hidden), Ok(expected));
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_what_would_be_right() {
+        for (line, sentence) in [
+            ("--port abc", "--port is 'abc'; it must be a number from 0 to 65535"),
+            ("--port 65536", "--port is '65536'; it must be a number from 0 to 65535"),
+            ("--workers 0", "--workers is '0'; it must be a number from 1 to 1024"),
+            ("--max-connections 0", "--max-connections is '0'; it must be a number from 1 to 1000000"),
+            ("--log json", "--log is 'json'; it must be combined or off"),
+            ("--part-policy some", "--part-policy is 'some'; it must be always, open-ended or never"),
+        ] {
+            assert_eq!(config(line, &[]).map(|_| ()), Err(sentence.to_string()));
+        }
+        for line in [
+            "--chunk-size 0",
+            "--chunk-size 5XB",
+            "--idle-timeout 0",
+            "--idle-timeout NaN",
+            "--head-timeout -1",
+            "--stall-timeout 1e300",
+            "--drain-timeout inf",
+            "--confidential ../x",
+            "--confidential /",
+        ] {
+            assert!(config(line, &[]).is_err(), "{line}");
+        }
+        let from_environment = config("", &[("REELD_WORKERS", "many")]).map(|_| ());
+        assert_eq!(from_environment, Err("REELD_WORKERS is 'many'; it must be a number from 1 to 1024".to_string()));
+    }
+}

@@ -1,0 +1,80 @@
+//! The acceptor: takes connections from the listener into the channel. It reads no byte and never ends on an error.
+
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::admission::Permit;
+use super::connection::Connection;
+use super::pool::Pool;
+use crate::limits::SHED_MAX;
+
+/// How long to wait before the next try when the system is out of descriptors or memory: doubled from the first to the
+/// last of these while it goes on.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
+
+/// Accepts until the server is told to stop, then takes what is left in the backlog and closes the listener.
+pub(super) fn accept(pool: &Pool, listener: TcpListener, own: Permit) {
+    let mut back_off = BACK_OFF.0;
+    loop {
+        match accept_all(pool, &listener) {
+            Ok(()) if pool.stop.is_finishing() => break,
+            Ok(()) => {
+                back_off = BACK_OFF.0;
+                wait(pool, Some(&listener), None);
+            }
+            Err(error) => {
+                if back_off == BACK_OFF.0 {
+                    log::warn!("cannot accept connections, will try again: {error}");
+                }
+                // Not on the listener: it stays readable, and the acceptor would spin.
+                wait(pool, None, Some(back_off));
+                if pool.stop.is_finishing() {
+                    break;
+                }
+                back_off = (back_off * 2).min(BACK_OFF.1);
+            }
+        }
+    }
+    drop(listener);
+    log::info!("no new connections; {} to be finished", pool.admission.connections());
+    drop(own);
+    pool.lot.wake();
+}
+
+/// Accepts until the backlog is empty. Fails only where waiting may help.
+fn accept_all(pool: &Pool, listener: &TcpListener) -> io::Result<()> {
+    loop {
+        while pool.admission.shed() >= SHED_MAX {
+            // The others wait in the backlog until some of these have read that there are too many.
+            if pool.stop.is_finishing() {
+                return Ok(());
+            }
+            wait(pool, None, Some(BACK_OFF.0));
+        }
+        match listener.accept() {
+            Ok((stream, peer)) => {
+                pool.queue(Connection::new(stream, peer.ip(), pool.admission.admit()));
+            }
+            Err(error) => match Errno::from_io_error(&error) {
+                Some(Errno::AGAIN) => return Ok(()),
+                Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => return Err(error),
+                // The connection failed before it was accepted (accept(2)); the next one is another matter.
+                _ => {}
+            },
+        }
+    }
+}
+
+/// Waits for the end of the server, for a connection if there is a listener, and no longer than `limit`.
+fn wait(pool: &Pool, listener: Option<&TcpListener>, limit: Option<Duration>) {
+    let mut awaited = vec![PollFd::from_borrowed_fd(pool.stop.as_fd(), PollFlags::IN)];
+    awaited.extend(listener.map(|listener| PollFd::new(listener, PollFlags::IN)));
+    let limit = limit.map(|limit| Timespec::try_from(limit).expect("a fraction of a second fits"));
+    // An interrupted wait is a wait that ended early.
+    let _ = poll(&mut awaited, limit.as_ref());
+}

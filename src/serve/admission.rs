@@ -1,0 +1,106 @@
+//! How many connections there are.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::wake::Wake;
+
+/// Counts the connections, and rings when the last one has gone.
+#[derive(Debug)]
+pub struct Admission {
+    limit: usize,
+    admitted: AtomicUsize,
+    shed: AtomicUsize,
+    /// Permits of any kind, the acceptor's own among them.
+    permits: AtomicUsize,
+    all_gone: Arc<Wake>,
+}
+
+/// What a connection is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// To be served.
+    Admitted,
+    /// To be told that there are too many.
+    Shed,
+    /// The acceptor's own: while it accepts, the last connection has not gone.
+    Acceptor,
+}
+
+/// The right of one connection to exist; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Permit {
+    admission: Arc<Admission>,
+    kind: Kind,
+}
+
+impl Admission {
+    /// Admits up to `limit` connections; `all_gone` rings when the last permit has been given back.
+    pub fn new(limit: usize, all_gone: Arc<Wake>) -> Arc<Self> {
+        Arc::new(Admission {
+            limit,
+            admitted: AtomicUsize::new(0),
+            shed: AtomicUsize::new(0),
+            permits: AtomicUsize::new(0),
+            all_gone,
+        })
+    }
+
+    /// A permit for a connection that was accepted. Only the acceptor asks, so what it counts can only shrink meanwhile.
+    pub fn admit(self: &Arc<Self>) -> Permit {
+        self.permit(if self.admitted.load(Ordering::SeqCst) < self.limit { Kind::Admitted } else { Kind::Shed })
+    }
+
+    /// The permit of the acceptor.
+    pub fn acceptor(self: &Arc<Self>) -> Permit {
+        self.permit(Kind::Acceptor)
+    }
+
+    fn permit(self: &Arc<Self>, kind: Kind) -> Permit {
+        self.permits.fetch_add(1, Ordering::SeqCst);
+        if let Some(count) = self.of_kind(kind) {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+        Permit { admission: Arc::clone(self), kind }
+    }
+
+    fn of_kind(&self, kind: Kind) -> Option<&AtomicUsize> {
+        match kind {
+            Kind::Admitted => Some(&self.admitted),
+            Kind::Shed => Some(&self.shed),
+            Kind::Acceptor => None,
+        }
+    }
+
+    /// Connections that are being told that there are too many.
+    pub fn shed(&self) -> usize {
+        self.shed.load(Ordering::SeqCst)
+    }
+
+    /// Whether every permit has been given back, the acceptor's too.
+    pub fn all_gone(&self) -> bool {
+        self.permits.load(Ordering::SeqCst) == 0
+    }
+
+    /// Connections of any kind.
+    pub fn connections(&self) -> usize {
+        self.admitted.load(Ordering::SeqCst) + self.shed()
+    }
+}
+
+impl Permit {
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(count) = self.admission.of_kind(self.kind) {
+            count.fetch_sub(1, Ordering::SeqCst);
+        }
+        if self.admission.permits.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.admission.all_gone.ring();
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The server: an acceptor, a channel, a fixed pool of workers, and the lot.
+//!
+//! Begin with [`connection`], the road of a request. Around it: [`listener`], [`acceptor`] and [`admission`] (who comes in),
+//! [`pool`] (what the threads share) and [`worker`], [`input`] and [`transfer`] (the bytes in and out), [`lot`] and [`wake`]
+//! (where connections wait), [`stop`] (the end).
+
+use std::io;
+use std::net::TcpListener;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread::{self, Scope};
+use std::time::Duration;
+
+use crate::http::range::Parts;
+use crate::ops::AccessLog;
+use crate::site::Site;
+
+mod acceptor;
+mod admission;
+mod connection;
+mod input;
+mod listener;
+mod lot;
+mod pool;
+mod stop;
+mod transfer;
+mod wake;
+mod worker;
+
+pub use listener::listen;
+pub use pool::default_workers;
+pub use stop::Stop;
+
+use lot::Lot;
+use pool::Pool;
+
+/// Threads of a server beside its workers: acceptor and lot. The process has three more: main, signals, access log.
+pub const THREADS_BESIDE_WORKERS: usize = 2;
+
+/// How to serve.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub workers: NonZeroUsize,
+    /// Connections served at once; further ones are told so with 503.
+    pub max_connections: usize,
+    /// How long a connection may wait for a request to begin.
+    pub idle_timeout: Duration,
+    /// How long a request head may take from its first byte on.
+    pub head_timeout: Duration,
+    /// How long a client may take next to nothing of an answer; see [`STALL_PROGRESS`](crate::limits::STALL_PROGRESS).
+    pub stall_timeout: Duration,
+    /// How long answers under way may take to finish when the server ends.
+    pub drain_timeout: Duration,
+    pub parts: Parts,
+}
+
+/// Serves the site on the listener until `stop` says so and the answers under way are finished.
+///
+/// Fails only where the server cannot begin: no descriptors, no threads.
+pub fn run(
+    settings: &Settings,
+    listener: TcpListener,
+    site: &Site,
+    log: Option<Arc<AccessLog>>,
+    stop: &Stop,
+) -> io::Result<()> {
+    listener::prepare(&listener, pool::CLIENT_WAIT)?;
+    let pool = Pool::new(settings, site, log, stop, Lot::new()?);
+    thread::scope(|scope| {
+        let started = start(scope, &pool, listener);
+        if started.is_err() {
+            // Those that did start must not wait for the others for ever.
+            stop.finish();
+            pool.end();
+        }
+        started
+    })
+}
+
+fn start<'scope>(scope: &'scope Scope<'scope, '_>, pool: &'scope Pool, listener: TcpListener) -> io::Result<()> {
+    for number in 1..=pool.settings.workers.get() {
+        spawn(scope, format!("worker-{number}"), || worker::work(pool))?;
+    }
+    let permit = pool.admission.acceptor();
+    spawn(scope, "acceptor".into(), move || acceptor::accept(pool, listener, permit))?;
+    spawn(scope, "lot".into(), || {
+        lot::keep(pool);
+        pool.end();
+    })
+}
+
+fn spawn<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    name: String,
+    task: impl FnOnce() + Send + 'scope,
+) -> io::Result<()> {
+    thread::Builder::new().name(name).spawn_scoped(scope, task).map(drop)
+}

@@ -1,0 +1,121 @@
+//! What the threads share: the channel, the lot, the buffers, and the count of workers that wait for a client.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::Settings;
+use super::admission::Admission;
+use super::connection::Connection;
+use super::lot::Lot;
+use super::stop::Stop;
+use super::transfer::CHUNK;
+use crate::limits::SHED_MAX;
+use crate::ops::AccessLog;
+use crate::site::Site;
+
+/// How long a worker may wait for a client while nobody else needs it: long enough for the next request of a client that
+/// asks without pause (which saves it the way through the lot), and short beside what a person notices.
+pub(super) const CLIENT_WAIT: Duration = Duration::from_millis(5);
+
+/// Everything that acceptor, workers and lot share.
+#[derive(Debug)]
+pub(super) struct Pool<'a> {
+    pub settings: &'a Settings,
+    pub site: &'a Site,
+    pub log: Option<Arc<AccessLog>>,
+    pub stop: &'a Stop,
+    pub lot: Lot,
+    pub admission: Arc<Admission>,
+    /// None ends the worker that receives it.
+    sender: Sender<Option<Connection>>,
+    receiver: Receiver<Option<Connection>>,
+    /// A stack, so that the buffer used last, which is still in the cache of the processor, is used next.
+    buffers: Mutex<Vec<Box<[u8]>>>,
+    waiting: AtomicUsize,
+}
+
+/// The right of a worker to wait for its client; given back when dropped.
+pub(super) struct Leisure<'a>(&'a AtomicUsize);
+
+impl<'a> Pool<'a> {
+    pub fn new(settings: &'a Settings, site: &'a Site, log: Option<Arc<AccessLog>>, stop: &'a Stop, lot: Lot) -> Self {
+        let admission = Admission::new(settings.max_connections, lot.bell());
+        // Room for every connection that there can be and for the end of every worker: sending never blocks.
+        let (sender, receiver) = bounded(settings.max_connections + SHED_MAX + settings.workers.get());
+        Pool {
+            settings,
+            site,
+            log,
+            stop,
+            lot,
+            admission,
+            sender,
+            receiver,
+            buffers: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    /// Puts a connection at the end of the channel.
+    pub fn queue(&self, connection: Connection) {
+        self.send(Some(connection));
+    }
+
+    /// Ends all workers, once they have served what is in the channel.
+    pub fn end(&self) {
+        for _ in 0..self.settings.workers.get() {
+            self.send(None);
+        }
+    }
+
+    fn send(&self, message: Option<Connection>) {
+        self.sender.send(message).expect("the pool holds a receiver itself");
+    }
+
+    /// The next connection to serve; None when there will be no more.
+    pub fn next(&self) -> Option<Connection> {
+        self.receiver.recv().expect("the pool holds a sender itself")
+    }
+
+    /// How many connections wait for a worker.
+    pub fn queued(&self) -> usize {
+        self.receiver.len()
+    }
+
+    /// The right to wait for a client for up to [`CLIENT_WAIT`]: only while no connection waits for a worker, and for no
+    /// more than half of the pool, so that the other half is there for whoever comes meanwhile.
+    pub fn leisure(&self) -> Option<Leisure<'_>> {
+        if self.queued() > 0 {
+            return None;
+        }
+        let leisure = Leisure(&self.waiting);
+        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
+        (before < self.settings.workers.get() / 2).then_some(leisure)
+    }
+
+    /// Lends a buffer of [`CHUNK`] bytes.
+    pub fn with_buffer<T>(&self, use_it: impl FnOnce(&mut [u8]) -> T) -> T {
+        let stack = || self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = stack().pop();
+        let mut buffer = kept.unwrap_or_else(|| vec![0; CHUNK].into_boxed_slice());
+        let result = use_it(&mut buffer);
+        stack().push(buffer);
+        result
+    }
+}
+
+impl Drop for Leisure<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How many workers there are unless told: four for each processor. Two for each keep it busy with what is in memory;
+/// as many again may wait for the disk meanwhile. More only adds switches between threads.
+pub fn default_workers() -> NonZeroUsize {
+    NonZeroUsize::new(4 * num_cpus::get()).unwrap_or(NonZeroUsize::MIN)
+}

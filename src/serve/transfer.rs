@@ -1,0 +1,146 @@
+//! A transfer: the bytes of one answer on their way to the client. The only place that reads content and sends it.
+
+use std::fs::File;
+use std::io;
+use std::net::TcpStream;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+
+use rustix::io::Errno;
+use rustix::net::{SendFlags, send};
+
+use super::pool::Pool;
+use crate::bytes::Bytes;
+
+/// Bytes that are read from a file at once: a quarter of a usual L2 cache, and as much as the socket takes at once.
+pub(super) const CHUNK: usize = 256 * 1024;
+
+/// Bytes that a transfer may send before those that wait for a worker have their turn.
+const TURN: Bytes = Bytes(1024 * 1024);
+
+/// The same while more connections wait than there are workers.
+const SHORT_TURN: Bytes = Bytes(256 * 1024);
+
+/// An answer under way: what is still to be sent. Between turns it is nothing but this; any worker can take it up.
+#[derive(Debug)]
+pub(super) struct Transfer {
+    /// The head of the answer, and its text if it has one.
+    lead: Vec<u8>,
+    lead_sent: usize,
+    head_length: usize,
+    file: Option<File>,
+    /// The bytes of the file that are still to be sent.
+    rest: Range<u64>,
+    file_sent: u64,
+}
+
+/// How a turn ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// All is sent.
+    Done,
+    /// The client takes no more for now.
+    Full,
+    /// Others wait, and this transfer had its share.
+    TurnOver,
+    /// The client has gone, or the file has become shorter than it was when the answer began: what is missing can neither
+    /// be sent nor be made up (RFC 9112 section 6.3).
+    Broken,
+}
+
+impl Transfer {
+    /// An answer whose first `head_length` bytes of `lead` are its head, followed by these bytes of a file, if there is one.
+    pub fn new(lead: Vec<u8>, head_length: usize, content: Option<(File, Range<u64>)>) -> Self {
+        let (file, rest) = content.map_or((None, 0..0), |(file, bytes)| (Some(file), bytes));
+        Transfer { lead, lead_sent: 0, head_length, file, rest, file_sent: 0 }
+    }
+
+    /// Bytes of content that the client's socket has taken; the head does not count.
+    pub fn content_sent(&self) -> u64 {
+        self.lead_sent.saturating_sub(self.head_length) as u64 + self.file_sent
+    }
+
+    /// Bytes that the client's socket has taken, of any kind.
+    pub fn sent(&self) -> u64 {
+        self.lead_sent as u64 + self.file_sent
+    }
+
+    /// Sends until all is sent, the client takes no more, or others wait and the turn is over.
+    pub fn advance(&mut self, stream: &TcpStream, pool: &Pool) -> Progress {
+        let turn_began = self.sent();
+        pool.with_buffer(|buffer| {
+            loop {
+                let Some(filled) = self.fill(buffer) else { return Progress::Broken };
+                let sent = match self.send_once(stream, &buffer[..filled], pool) {
+                    Ok(sent) => sent,
+                    Err(Errno::AGAIN) => return Progress::Full,
+                    Err(_) => return Progress::Broken,
+                };
+                self.count(sent);
+                if self.is_done() {
+                    return Progress::Done;
+                }
+                if sent < filled {
+                    return Progress::Full;
+                }
+                let queued = pool.queued();
+                let turn = if queued > pool.settings.workers.get() { SHORT_TURN } else { TURN };
+                if queued > 0 && self.sent() - turn_began >= turn.0 {
+                    return Progress::TurnOver;
+                }
+            }
+        })
+    }
+
+    /// Fills the buffer with what comes next: the rest of the lead and, in the same send, the first bytes of the file, as a
+    /// head that goes alone costs a packet and a wake-up of the client. None where the file cannot be read that far.
+    fn fill(&self, buffer: &mut [u8]) -> Option<usize> {
+        let lead = &self.lead[self.lead_sent..];
+        buffer[..lead.len()].copy_from_slice(lead);
+        let mut filled = lead.len();
+        let Some(file) = &self.file else { return Some(filled) };
+        let mut position = self.rest.start;
+        while filled < buffer.len() && position < self.rest.end {
+            let room = buffer.len() - filled;
+            let wanted = usize::try_from(self.rest.end - position).unwrap_or(room).min(room);
+            match file.read_at(&mut buffer[filled..filled + wanted], position) {
+                // The file was cut while it was sent. What is left of it still goes out, the rest never.
+                Ok(0) => return (filled > 0).then_some(filled),
+                Ok(count) => {
+                    filled += count;
+                    position += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    log::error!("a file cannot be read at byte {position}: {error}");
+                    return None;
+                }
+            }
+        }
+        Some(filled)
+    }
+
+    /// One send, in which the worker waits for the client if it has the leisure.
+    fn send_once(&self, stream: &TcpStream, bytes: &[u8], pool: &Pool) -> Result<usize, Errno> {
+        loop {
+            let leisure = pool.leisure();
+            let flags = if leisure.is_some() { SendFlags::empty() } else { SendFlags::DONTWAIT };
+            match send(stream, bytes, flags | SendFlags::NOSIGNAL) {
+                Err(Errno::INTR) => {}
+                result => return result,
+            }
+        }
+    }
+
+    fn count(&mut self, sent: usize) {
+        let of_lead = sent.min(self.lead.len() - self.lead_sent);
+        let of_file = (sent - of_lead) as u64;
+        self.lead_sent += of_lead;
+        self.rest.start += of_file;
+        self.file_sent += of_file;
+    }
+
+    fn is_done(&self) -> bool {
+        self.lead_sent == self.lead.len() && self.rest.is_empty()
+    }
+}
