@@ -6,11 +6,14 @@
 //!
 //! | floor | room | what lives there |
 //! |---|---|---|
-//! | 4 | `main.rs`, [`config`], [`args`] | flags → a valid configuration → listening socket → server → exit code |
+//! | 6 | `main.rs` | the command: configuration → listening socket → server → exit code |
+//! | 5 | [`config`] | flags and environment → a configuration that is valid |
+//! | 4 | [`args`] | the flags as typed |
 //! | 3 | [`serve`] | acceptor, channel, workers, lot: how requests share the threads |
 //! | 2 | [`ops`] | what the operator sees and does: access log, diagnostics, signals, limits of the system |
 //! | 1 | [`site`] | what is served: the index, opening a file beneath the root, what is hidden, what a file is |
-//! | 0 | [`http`], [`limits`], [`bytes`] | what HTTP says: pure functions and closed enums; what a peer can grow |
+//! | 0 | [`http`] | what HTTP says: pure functions and closed enums |
+//! | −1 | [`limits`], [`bytes`] | what a peer can grow, and the unit of most of it |
 //!
 //! A request is a value that changes its type as it walks through: the bytes of a connection become a
 //! [`Request`](http::Request), its target a [`Resource`](site::Resource) that was opened, both together a
@@ -27,14 +30,17 @@
 
 #![forbid(unsafe_code)]
 
-pub mod args;
 pub mod config;
+
+pub mod args;
+
 pub mod serve;
 
 pub mod ops;
 
 pub mod site;
 
-pub mod bytes;
 pub mod http;
+
+pub mod bytes;
 pub mod limits;

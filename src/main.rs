@@ -3,14 +3,14 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use reeld::args::{Args, Early};
 use reeld::config::Config;
 use reeld::ops::{AccessLog, diagnostics, file_limit, signals};
-use reeld::serve::{self, Stop};
+use reeld::serve::{self, Listener, Stop};
 use reeld::site::Site;
 
 /// Why the command failed: the exit code of sysexits.h, and a sentence.
@@ -54,15 +54,15 @@ fn run() -> Result<(), Failure> {
     let mut config = Config::new(args, |name| std::env::var(name).ok()).map_err(|sentence| Failure(USAGE, sentence))?;
     fit_connections(&mut config);
     let site = Site::scan(&config.content, config.hidden.clone()).map_err(|error| no_content(&config, &error))?;
-    let listener = serve::listen(config.host.as_deref(), config.port).map_err(|error| no_address(&config, &error))?;
+    let listener = Listener::bind(config.host.as_deref(), config.port).map_err(|error| no_address(&config, &error))?;
     serve_until_told(&config, &site, listener).map_err(|error| Failure(OS_ERROR, format!("cannot start: {error}")))
 }
 
-fn serve_until_told(config: &Config, site: &Site, listener: TcpListener) -> io::Result<()> {
+fn serve_until_told(config: &Config, site: &Site, listener: Listener) -> io::Result<()> {
     let stop = Arc::new(Stop::new()?);
     let stop_on_signal = Arc::clone(&stop);
     signals::watch(move || stop_on_signal.finish())?;
-    announce(config, site, listener.local_addr()?);
+    announce(config, site, listener.address()?);
     if !config.log {
         return serve::run(&config.serve, listener, site, None, &stop);
     }

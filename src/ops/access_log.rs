@@ -7,8 +7,8 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::http::date::ImfDate;
 use crate::http::{Request, Status};
@@ -25,15 +25,18 @@ pub struct AccessLog {
 struct Waiting {
     lines: Vec<u8>,
     dropped: u64,
+    /// No line will come any more.
     ended: bool,
+    /// The last line has been written.
+    finished: bool,
 }
 
-/// The thread that writes; [`finish`](Writer::finish) it to see the last line written.
+/// The thread that writes, as seen by whoever started it.
 #[derive(Debug)]
-pub struct Writer {
-    log: Arc<AccessLog>,
-    thread: JoinHandle<()>,
-}
+pub struct Writer(Arc<AccessLog>);
+
+/// How long the last lines may take; a standard output that is stuck must not keep the server from ending.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// The line of one answer. It is added to the log when it is dropped, that is, when the answer has ended in any way.
 #[derive(Debug)]
@@ -53,8 +56,8 @@ impl AccessLog {
     pub fn start(out: impl Write + Send + 'static) -> io::Result<(Arc<Self>, Writer)> {
         let log = Arc::new(AccessLog::default());
         let for_thread = Arc::clone(&log);
-        let thread = thread::Builder::new().name("access-log".into()).spawn(move || for_thread.write_to(out))?;
-        Ok((Arc::clone(&log), Writer { log, thread }))
+        thread::Builder::new().name("access-log".into()).spawn(move || for_thread.write_to(out))?;
+        Ok((Arc::clone(&log), Writer(log)))
     }
 
     /// Begins the line of an answer. Without a `request` there was none that could be read; `line` is its first line as far
@@ -96,6 +99,8 @@ impl AccessLog {
                 waiting = self.news.wait(waiting).unwrap_or_else(PoisonError::into_inner);
             }
             if waiting.lines.is_empty() {
+                waiting.finished = true;
+                self.news.notify_all();
                 return;
             }
             std::mem::swap(&mut lines, &mut waiting.lines);
@@ -118,12 +123,19 @@ impl AccessLog {
 }
 
 impl Writer {
-    /// Waits until every line is written.
+    /// Waits until every line is written, or standard output has been stuck for too long.
     pub fn finish(self) {
-        self.log.lock().ended = true;
-        self.log.news.notify_one();
-        // A panic of the thread has already been told on standard error.
-        let _ = self.thread.join();
+        let mut waiting = self.0.lock();
+        waiting.ended = true;
+        self.0.news.notify_all();
+        let until = Instant::now() + LAST_LINES;
+        while !waiting.finished && Instant::now() < until {
+            let time = until.saturating_duration_since(Instant::now());
+            waiting = self.0.news.wait_timeout(waiting, time).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if !waiting.finished {
+            log::warn!("standard output is stuck: the last lines of the access log are lost");
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use super::admission::Permit;
 use super::connection::Connection;
+use super::listener::Listener;
 use super::pool::Pool;
 use crate::limits::SHED_MAX;
 
@@ -18,7 +19,8 @@ use crate::limits::SHED_MAX;
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
 
 /// Accepts until the server is told to stop, then takes what is left in the backlog and closes the listener.
-pub(super) fn accept(pool: &Pool, listener: TcpListener, own: Permit) {
+pub(super) fn accept(pool: &Pool, listener: Listener, own: Permit) {
+    let Listener(listener) = listener;
     let mut back_off = BACK_OFF.0;
     loop {
         match accept_all(pool, &listener) {

@@ -89,6 +89,17 @@ enum After {
     Linger,
 }
 
+/// How a worker may receive next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    /// The lot said that there is something, or the connection is new: look, and wait if the worker has the leisure.
+    Look,
+    /// After an answer: wait if the worker has the leisure. To look would be in vain, as the client has not even read it.
+    Wait,
+    /// A client that sends its request in drops is waited for in the lot, where its deadline is kept.
+    None,
+}
+
 /// Why a worker lets go of a connection.
 enum Pause {
     Wait(Interest),
@@ -133,14 +144,13 @@ impl Connection {
         if let Err(pause) = self.meet_deadline(pool) {
             return pause;
         }
-        // The lot said that there is something to receive, or the connection is new: look once without waiting.
-        let mut look = true;
+        let mut patience = Patience::Look;
         loop {
             if pool.stop.is_cut() {
                 return Pause::End;
             }
             let next = match &mut self.state.stage {
-                Stage::Reading { .. } => self.read(pool, input, &mut look),
+                Stage::Reading { .. } => self.read(pool, input, &mut patience),
                 Stage::Sending(exchange) => exchange.send(&self.stream, pool),
                 Stage::Lingering { left } => Err(linger(&self.stream, left, input)),
             };
@@ -161,23 +171,22 @@ impl Connection {
     }
 
     /// Receives until there is a whole head, and decides the answer to it.
-    fn read(&mut self, pool: &Pool, input: &mut Input, look: &mut bool) -> Result<Stage, Pause> {
+    fn read(&mut self, pool: &Pool, input: &mut Input, patience: &mut Patience) -> Result<Stage, Pause> {
         if self.state.permit.kind() == Kind::Shed {
             return Ok(Stage::Sending(self.last_words(pool, b"", Refusal::TOO_MANY_CONNECTIONS)));
         }
         loop {
             self.drop_content(input);
             if !input.bytes().is_empty() {
-                if !*look && pool.queued() > 0 {
+                if *patience == Patience::Wait && pool.queued() > 0 {
                     return Err(Pause::TurnOver);
                 }
                 if let Some(exchange) = self.decide(pool, input) {
-                    *look = false;
+                    *patience = Patience::Wait;
                     return Ok(Stage::Sending(exchange));
                 }
             }
-            self.receive(pool, input, *look)?;
-            *look = false;
+            self.receive(pool, input, std::mem::replace(patience, Patience::None))?;
         }
     }
 
@@ -190,14 +199,14 @@ impl Connection {
         }
     }
 
-    /// Receives what is there. Waits for it only if the worker has the leisure; without, an attempt right after an answer
-    /// would find nothing, as the client has not even read it.
-    fn receive(&self, pool: &Pool, input: &mut Input, look: bool) -> Result<(), Pause> {
-        let leisure = pool.leisure();
-        if leisure.is_none() && !look {
-            return Err(Pause::Wait(Interest::Readable));
-        }
-        let flags = if leisure.is_some() { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
+    /// Receives what is there, with the patience that is left.
+    fn receive(&self, pool: &Pool, input: &mut Input, patience: Patience) -> Result<(), Pause> {
+        let leisure = if patience == Patience::None { None } else { pool.leisure() };
+        let flags = match (&leisure, patience) {
+            (Some(_), _) => RecvFlags::empty(),
+            (None, Patience::Look) => RecvFlags::DONTWAIT,
+            (None, _) => return Err(Pause::Wait(Interest::Readable)),
+        };
         match recv(&self.stream, input.room(), flags) {
             Ok((_, 0)) => Err(Pause::End),
             Ok((_, count)) => {

@@ -86,13 +86,17 @@ pub(super) fn keep(pool: &Pool) {
     let mut drain_until = None;
     let mut next_look = Instant::now();
     let mut found_some = false;
-    while !pool.admission.all_gone() {
+    loop {
         if found_some && parked.len() >= NAP_FROM {
             thread::sleep(NAP);
         }
-        // From here on whoever comes rings, so nobody can be overlooked between this line and the poll.
-        lot.asleep.store(true, Ordering::SeqCst);
+        // Silent first, then asleep, then looking: a ring after this line is heard by the poll, and whatever happened
+        // before it is seen below.
         lot.bell.clear();
+        lot.asleep.store(true, Ordering::SeqCst);
+        if pool.admission.all_gone() {
+            return;
+        }
         for newcomer in lot.arriving().drain(..) {
             next_look = next_look.min(newcomer.deadline);
             parked.push(newcomer);

@@ -5,7 +5,6 @@
 //! (where connections wait), [`stop`] (the end).
 
 use std::io;
-use std::net::TcpListener;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread::{self, Scope};
@@ -27,7 +26,7 @@ mod transfer;
 mod wake;
 mod worker;
 
-pub use listener::listen;
+pub use listener::Listener;
 pub use pool::default_workers;
 pub use stop::Stop;
 
@@ -59,12 +58,11 @@ pub struct Settings {
 /// Fails only where the server cannot begin: no descriptors, no threads.
 pub fn run(
     settings: &Settings,
-    listener: TcpListener,
+    listener: Listener,
     site: &Site,
     log: Option<Arc<AccessLog>>,
     stop: &Stop,
 ) -> io::Result<()> {
-    listener::prepare(&listener, pool::CLIENT_WAIT)?;
     let pool = Pool::new(settings, site, log, stop, Lot::new()?);
     thread::scope(|scope| {
         let started = start(scope, &pool, listener);
@@ -77,7 +75,7 @@ pub fn run(
     })
 }
 
-fn start<'scope>(scope: &'scope Scope<'scope, '_>, pool: &'scope Pool, listener: TcpListener) -> io::Result<()> {
+fn start<'scope>(scope: &'scope Scope<'scope, '_>, pool: &'scope Pool, listener: Listener) -> io::Result<()> {
     for number in 1..=pool.settings.workers.get() {
         spawn(scope, format!("worker-{number}"), || worker::work(pool))?;
     }

@@ -1,0 +1,91 @@
+//! The command line: what it prints, what it refuses, and with which exit code.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::support::*;
+
+/// The exit code and what went to standard output and standard error.
+fn run(content: &Path, flags: &[&str]) -> (Option<i32>, String, String) {
+    let output = reeld(content, flags).output().expect("the program starts");
+    let text = |bytes| String::from_utf8(bytes).expect("a text");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    let content = content();
+    let (code, help, _) = run(content.path(), &["--help"]);
+    assert_eq!(code, Some(0));
+    for flag in [
+        "--port",
+        "--host",
+        "--workers",
+        "--chunk-size",
+        "--part-policy",
+        "--confidential",
+        "--max-connections",
+        "--idle-timeout",
+        "--head-timeout",
+        "--stall-timeout",
+        "--drain-timeout",
+        "--log",
+        "--version",
+    ] {
+        assert!(help.contains(flag), "{flag} is missing");
+    }
+    let version = format!("reeld {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(content.path(), &["--version"]), (Some(0), version, String::new()));
+}
+
+#[test]
+fn bad_input_is_one_sentence_and_an_exit_code() {
+    let content = content();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = taken.local_addr().expect("it is bound").port().to_string();
+    let nowhere = content.path().join("nowhere");
+    let file = content.path().join("small.txt");
+    for (folder, flags, code, named) in [
+        (content.path(), &["--prot", "80"][..], 64, "--prot"),
+        (content.path(), &["--chunk-size", "5XB"], 64, "--chunk-size is '5XB'; it must be"),
+        (content.path(), &["--workers", "0"], 64, "--workers is '0'; it must be"),
+        (content.path(), &["--confidential", "../x"], 64, "--confidential is '../x'; it must be"),
+        (content.path(), &["--host", "192.0.2.1"], 64, "--host is '192.0.2.1'; it must be"),
+        (&nowhere, &[], 66, "nowhere"),
+        (&file, &[], 66, "is not a folder"),
+        (content.path(), &["--host", "127.0.0.1", "--port", &port], 69, "is in use"),
+    ] {
+        let (found, stdout, stderr) = run(folder, flags);
+        assert_eq!((found, &*stdout), (Some(code), ""), "{flags:?}: {stderr}");
+        assert!(stderr.contains(named) && stderr.lines().count() == 1, "{flags:?}: {stderr}");
+        assert!(!stderr.contains("panicked"), "{stderr}");
+    }
+}
+
+#[test]
+fn an_unreadable_folder_is_refused() {
+    let content = content();
+    let closed = content.path().join("films");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).expect("it is ours");
+    if fs::read_dir(&closed).is_ok() {
+        eprintln!("not tested: this user (root?) may read every folder");
+        return;
+    }
+    let (code, _, stderr) = run(&closed, &[]);
+    assert_eq!(code, Some(77), "{stderr}");
+}
+
+#[test]
+fn the_environment_counts_and_the_flag_wins() {
+    let content = content();
+    let environment = |flags: &[&str]| {
+        let output = reeld(content.path(), flags).env("REELD_WORKERS", "none").output().expect("the program starts");
+        (output.status.code(), String::from_utf8(output.stderr).expect("a text"))
+    };
+    let (code, stderr) = environment(&[]);
+    assert!(code == Some(64) && stderr.contains("REELD_WORKERS is 'none'"), "{stderr}");
+    let (code, stderr) = environment(&["--workers", "0"]);
+    assert!(code == Some(64) && stderr.contains("--workers is '0'"), "{stderr}");
+}

@@ -1,0 +1,65 @@
+//! Who keeps the server waiting for too long is given up.
+
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use crate::support::*;
+
+#[test]
+fn an_idle_connection_is_closed_in_silence() {
+    let server = Server::start(&["--idle-timeout", "0.2"]);
+    let mut never_asked = server.connect();
+    assert!(never_asked.is_closed());
+    let mut asked = server.connect();
+    asked.get("/small.txt", "");
+    assert_eq!(asked.answer().body, b"small");
+    assert!(asked.is_closed());
+}
+
+#[test]
+fn a_head_must_arrive_in_time_however_lively_its_sender() {
+    let server = Server::start(&["--head-timeout", "0.3"]);
+    let mut client = server.connect();
+    client.send("GET /small.txt HTTP/1.1\r\nHost: h\r\nX: ");
+    client.stream.set_read_timeout(Some(Duration::from_millis(2))).expect("a timeout");
+    let mut answer = Vec::new();
+    let mut sent = 0;
+    // A byte every 2 ms, for as long as no answer has come.
+    while answer.is_empty() && sent < 10_000 {
+        sent += 1;
+        client.stream.write_all(b"x").expect("the server receives");
+        let mut bytes = [0; 4096];
+        if let Ok(count) = client.stream.read(&mut bytes) {
+            answer.extend_from_slice(&bytes[..count]);
+        }
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 408 "), "{:?} after {sent} bytes", String::from_utf8_lossy(&answer));
+}
+
+#[test]
+fn a_reader_that_takes_nothing_is_given_up() {
+    let server = Server::start(&["--stall-timeout", "0.3"]);
+    server.get("/small.txt", "");
+    let descriptors = server.descriptors();
+    let mut client = server.connect();
+    client.get("/film.mp4", "");
+    assert_eq!(client.head().status, 206);
+    wait_until("the server closes", || server.descriptors() <= descriptors);
+    let mut body = Vec::new();
+    // What the sockets still hold comes, but not all.
+    let _ = client.stream.read_to_end(&mut body);
+    assert!(body.len() < PART, "{} bytes", body.len());
+}
+
+#[test]
+fn a_reader_that_takes_little_by_little_is_served_to_the_end() {
+    let server = Server::start(&["--stall-timeout", "0.5"]);
+    let mut client = server.connect();
+    client.get("/film.mp4", "");
+    assert_eq!(client.head().status, 206);
+    // Two seconds in all, four times the timeout.
+    for first in (0..PART).step_by(PART / 40) {
+        assert_film_bytes(&client.body(PART / 40), first, PART / 40);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,11 @@
+//! The server as its clients meet it: the real program, real sockets, one file for each behaviour.
+
+mod answers;
+mod command;
+mod crowd;
+mod deadlines;
+mod ending;
+mod kept;
+mod overload;
+mod parts;
+mod support;

@@ -1,0 +1,238 @@
+//! The program under test, a folder to serve, and a client that sends exactly the bytes it is told.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, unbounded};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// After so long a test gives up; nothing that is tested takes a tenth of it.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub const PART: usize = 5 * 1024 * 1024;
+pub const FILM: usize = 2 * PART + 12_345;
+
+/// The byte at a position of the film: no two stretches of it are alike for long.
+pub fn film_byte(position: usize) -> u8 {
+    (position ^ (position >> 8).wrapping_mul(31) ^ (position >> 16).wrapping_mul(17)) as u8
+}
+
+/// A content folder: `film.mp4` of [`FILM`] bytes, `small.txt`, a page, an empty file, and a secret.
+pub fn content() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir_all(at("confidential")).expect("a folder");
+    fs::create_dir_all(at("films")).expect("a folder");
+    fs::write(at("film.mp4"), (0..FILM).map(film_byte).collect::<Vec<_>>()).expect("a file");
+    fs::write(at("small.txt"), "small").expect("a file");
+    fs::write(at("index.html"), "<!doctype html>").expect("a file");
+    fs::write(at("empty.txt"), "").expect("a file");
+    fs::write(at("confidential/secret.txt"), "secret").expect("a file");
+    folder
+}
+
+/// A running server. It is killed when it is dropped.
+pub struct Server {
+    child: Child,
+    pub address: SocketAddr,
+    pub content: TempDir,
+    diagnostics: Receiver<String>,
+}
+
+impl Server {
+    /// Starts the program on the loopback address, on a free port, and waits until it listens.
+    pub fn start(flags: &[&str]) -> Self {
+        Server::start_on(content(), flags)
+    }
+
+    pub fn start_on(content: TempDir, flags: &[&str]) -> Self {
+        let mut child = reeld(content.path(), &["--host", "127.0.0.1", "--port", "0"])
+            .args(flags)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+        let (tell, diagnostics) = unbounded();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        let address = loop {
+            let line = diagnostics.recv_timeout(PATIENCE).expect("a line that names the address");
+            if let Some((_, rest)) = line.split_once("http://") {
+                break rest.split('/').next().and_then(|address| address.parse().ok()).expect("an address");
+            }
+        };
+        Server { child, address, content, diagnostics }
+    }
+
+    pub fn connect(&self) -> Client {
+        let stream = TcpStream::connect(self.address).expect("the server listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.set_nodelay(true).expect("no delay");
+        Client { stream, received: Vec::new() }
+    }
+
+    /// The answer to one GET on a connection of its own.
+    pub fn get(&self, target: &str, fields: &str) -> Answer {
+        let mut client = self.connect();
+        client.get(target, fields);
+        client.answer()
+    }
+
+    /// The next line of the program's diagnostics that contains this.
+    pub fn wait_for_diagnostic(&self, text: &str) {
+        while !self.diagnostics.recv_timeout(PATIENCE).expect("a line of diagnostics").contains(text) {}
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("the process exists");
+    }
+
+    pub fn wait(&mut self) -> ExitStatus {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the process exists") {
+                return status;
+            }
+            assert!(Instant::now() < until, "the program does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Ends the server and returns its access log.
+    pub fn log(mut self) -> String {
+        self.signal(Signal::TERM);
+        let mut log = String::new();
+        self.child.stdout.take().expect("it is piped").read_to_string(&mut log).expect("a text");
+        log
+    }
+
+    pub fn threads(&self) -> usize {
+        self.entries("task")
+    }
+
+    pub fn descriptors(&self) -> usize {
+        self.entries("fd")
+    }
+
+    fn entries(&self, of: &str) -> usize {
+        fs::read_dir(format!("/proc/{}/{of}", self.child.id())).expect("the process exists").count()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program, to be started with these arguments.
+pub fn reeld(content: &Path, flags: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reeld"));
+    command.arg(content).args(flags).stdin(Stdio::null());
+    command
+}
+
+/// Looks again until it is so.
+pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < until, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub struct Client {
+    pub stream: TcpStream,
+    /// Received beyond the last answer.
+    received: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Client {
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).expect("the server receives");
+    }
+
+    pub fn get(&mut self, target: &str, fields: &str) {
+        self.send(format!("GET {target} HTTP/1.1\r\nHost: h\r\n{fields}\r\n"));
+    }
+
+    /// Receives the head of an answer, and leaves what follows it.
+    pub fn head(&mut self) -> Answer {
+        loop {
+            if let Some(length) = self.received.windows(4).position(|window| window == b"\r\n\r\n") {
+                let rest = self.received.split_off(length + 4);
+                let head = String::from_utf8(std::mem::replace(&mut self.received, rest)).expect("a head is ASCII");
+                let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status line");
+                return Answer { status, head, body: Vec::new() };
+            }
+            assert!(self.receive() > 0, "the server closed before a whole head: {:?}", self.received);
+        }
+    }
+
+    /// Receives an answer with its body.
+    pub fn answer(&mut self) -> Answer {
+        let mut answer = self.head();
+        let length = answer.field("Content-Length").map_or(0, |length| length.parse().expect("a number"));
+        answer.body = self.body(length);
+        answer
+    }
+
+    /// Receives so many bytes of a body.
+    pub fn body(&mut self, length: usize) -> Vec<u8> {
+        while self.received.len() < length {
+            assert!(self.receive() > 0, "the server closed {} bytes into a body of {length}", self.received.len());
+        }
+        let rest = self.received.split_off(length);
+        std::mem::replace(&mut self.received, rest)
+    }
+
+    /// Whether the server has closed, and sent nothing that was not received yet.
+    pub fn is_closed(&mut self) -> bool {
+        self.received.is_empty() && self.receive() == 0
+    }
+
+    /// Receives something, or 0 when the server has closed. A reset is no way to close.
+    fn receive(&mut self) -> usize {
+        let mut bytes = vec![0; 64 * 1024];
+        let count = self.stream.read(&mut bytes).expect("the server sends or closes");
+        self.received.extend_from_slice(&bytes[..count]);
+        count
+    }
+}
+
+impl Answer {
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let mut values = self.head.lines().filter_map(|line| line.split_once(": ")).filter(|(found, _)| *found == name);
+        let value = values.next().map(|(_, value)| value);
+        assert!(values.next().is_none(), "{name} is repeated");
+        value
+    }
+
+    /// That it carries these bytes of the film and says so.
+    pub fn assert_film(&self, first: usize, length: usize) {
+        assert_eq!(self.status, 206, "{}", self.head);
+        let range = format!("bytes {first}-{}/{FILM}", first + length - 1);
+        assert_eq!(self.field("Content-Range"), Some(&*range));
+        assert_film_bytes(&self.body, first, length);
+    }
+}
+
+pub fn assert_film_bytes(bytes: &[u8], first: usize, length: usize) {
+    assert_eq!(bytes.len(), length);
+    let wrong = bytes.iter().enumerate().position(|(place, &byte)| byte != film_byte(first + place));
+    assert_eq!(wrong, None, "the place of the first wrong byte from {first} on");
+}

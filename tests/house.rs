@@ -1,0 +1,89 @@
+//! The rules of the house, held by reading `src/`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rooms and their floors, as in the map of `src/lib.rs`. A room imports from itself and from lower floors.
+const FLOORS: [(&str, i8); 9] = [
+    ("main", 6),
+    ("config", 5),
+    ("args", 4),
+    ("serve", 3),
+    ("ops", 2),
+    ("site", 1),
+    ("http", 0),
+    ("limits", -1),
+    ("bytes", -1),
+];
+
+fn floor(room: &str) -> i8 {
+    FLOORS.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("{room} is in no floor plan")).1
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("the sources are there").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+}
+
+/// The room of each file of `src/` but the map, and its text.
+fn rooms() -> Vec<(String, PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let room = |path: &Path| {
+        let first = path.strip_prefix(&root).expect("it lies there").components().next().expect("a name");
+        first.as_os_str().to_str().expect("ASCII").trim_end_matches(".rs").to_string()
+    };
+    let files = sources(&root).into_iter().filter(|path| !path.ends_with("src/lib.rs"));
+    files.map(|path| (room(&path), path.clone(), fs::read_to_string(&path).expect("a text"))).collect()
+}
+
+#[test]
+fn imports_go_down_only() {
+    let rooms = rooms();
+    assert!(rooms.len() > 20, "the sources are found");
+    for (room, path, text) in &rooms {
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for name in code.flat_map(|line| line.split("crate::").skip(1).chain(line.split("reeld::").skip(1))) {
+            let other: String = name.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+            assert!(
+                other == *room || floor(&other) < floor(room),
+                "{} on floor {} imports {other} on floor {}",
+                path.display(),
+                floor(room),
+                floor(&other)
+            );
+        }
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    for (_, path, text) in rooms() {
+        assert!(text.starts_with("//! "), "{} begins without a line that says what it is", path.display());
+    }
+}
+
+#[test]
+fn the_ground_floor_does_no_io() {
+    for (room, path, text) in rooms() {
+        if floor(&room) <= 0 {
+            for name in ["std::fs", "std::net", "std::io", "rustix", "socket2", "std::thread"] {
+                assert!(!text.contains(name), "{} uses {name}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn files_can_be_read_in_one_sitting() {
+    for (_, path, text) in rooms() {
+        assert!(text.lines().count() <= 400, "{} is longer than 400 lines", path.display());
+    }
+}
+
+#[test]
+fn nothing_brings_epoll() {
+    let lock = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock")).expect("a text");
+    for name in ["epoll", "mio", "tokio", "polling", "async-io", "notify"] {
+        assert!(!lock.contains(&format!("name = \"{name}\"")), "Cargo.lock has {name}");
+    }
+}
