@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -41,21 +41,25 @@ fn run() -> Result<(), Failure> {
     let arguments = arguments.map_err(|word| Failure(USAGE, format!("the argument {word:?} is not UTF-8")))?;
     let args = match Args::read(&arguments) {
         Ok(args) => args,
-        Err(Early::Help(help)) => {
-            print!("{help}");
-            return Ok(());
+        Err(Early::Help(help)) => return print(&help),
+        Err(Early::Wrong(sentence)) => {
+            let what = sentence.trim_end_matches('.');
+            return Err(Failure(USAGE, format!("{what}; `reeld --help` lists what can be said")));
         }
-        Err(Early::Wrong(sentence)) => return Err(Failure(USAGE, sentence)),
     };
     if args.version {
-        println!("reeld {}", env!("CARGO_PKG_VERSION"));
-        return Ok(());
+        return print(concat!("reeld ", env!("CARGO_PKG_VERSION")));
     }
     let mut config = Config::new(args, |name| std::env::var(name).ok()).map_err(|sentence| Failure(USAGE, sentence))?;
     fit_connections(&mut config);
     let site = Site::scan(&config.content, config.hidden.clone()).map_err(|error| no_content(&config, &error))?;
     let listener = Listener::bind(config.host.as_deref(), config.port).map_err(|error| no_address(&config, &error))?;
     serve_until_told(&config, &site, listener).map_err(|error| Failure(OS_ERROR, format!("cannot start: {error}")))
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    writeln!(io::stdout(), "{text}")
+        .map_err(|error| Failure(OS_ERROR, format!("cannot write to standard output: {error}")))
 }
 
 fn serve_until_told(config: &Config, site: &Site, listener: Listener) -> io::Result<()> {
