@@ -1,0 +1,266 @@
+//! The crowd: clients that hang on, send in drops, vanish, or read as much as they get.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::client::{self, Client, read_head, request};
+use crate::server::PART;
+
+/// Bytes that a paused client reads before it stops.
+const PAUSED_AFTER: usize = 64 * 1024;
+
+/// Opens connections that say nothing.
+pub fn silent(address: SocketAddr, count: usize) -> io::Result<Vec<Client>> {
+    (0..count).map(|_| Client::connect(address)).collect()
+}
+
+/// Opens keep-alive connections that have had one answer.
+pub fn idle(address: SocketAddr, count: usize) -> io::Result<Vec<Client>> {
+    let mut clients = silent(address, count)?;
+    let mut body = Vec::new();
+    for client in &mut clients {
+        client.fetch(client::SMALL, &mut body)?;
+    }
+    Ok(clients)
+}
+
+/// Readers that asked for a part and stopped.
+pub struct Paused {
+    clients: Vec<(Client, Vec<u8>)>,
+}
+
+impl Paused {
+    pub fn open(address: SocketAddr, count: usize) -> io::Result<Self> {
+        let mut clients = Vec::with_capacity(count);
+        for _ in 0..count {
+            let mut client = Client::connect(address)?;
+            client.ask(client::FILM)?;
+            let head = client.head()?;
+            let mut body = Vec::new();
+            client.body(PAUSED_AFTER, &mut body)?;
+            if (head.status, head.length) != (206, PART) {
+                return Err(io::Error::other("not a part"));
+            }
+            clients.push((client, body));
+        }
+        Ok(Paused { clients })
+    }
+
+    /// Reads on. Returns how many did not get every byte right.
+    pub fn resume(self, film: &[u8]) -> usize {
+        let wrong = |(mut client, mut body): (Client, Vec<u8>)| {
+            client.body(PART - PAUSED_AFTER, &mut body).is_err() || body != film[..PART]
+        };
+        self.clients.into_iter().filter_map(|reader| wrong(reader).then_some(())).count()
+    }
+}
+
+/// Clients that a thread keeps busy until they are told to stop.
+pub struct Busy {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Tally>,
+}
+
+/// What busy clients did.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Answers of each client.
+    pub answers: Vec<u64>,
+    /// Bytes of content in all.
+    pub bytes: u64,
+    /// Clients that got a wrong answer or none; the first reason.
+    pub failed: usize,
+    pub why: Option<String>,
+}
+
+impl Busy {
+    fn start(task: impl FnOnce(&AtomicBool) -> Tally + Send + 'static) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&stop);
+        Busy { stop, thread: thread::spawn(move || task(&told)) }
+    }
+
+    pub fn stop(self) -> Tally {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("the clients' thread does not panic")
+    }
+
+    /// Clients that send a head a byte a second, and begin again when the server has had enough of it.
+    pub fn dripping(address: SocketAddr, count: usize) -> io::Result<Self> {
+        let mut clients = silent(address, count)?;
+        for client in &mut clients {
+            client.stream.write_all(b"GET /small.txt HTTP/1.1\r\nHost: herd\r\nX-Slow: ")?;
+            client.stream.set_nonblocking(true)?;
+        }
+        Ok(Busy::start(move |stop| {
+            let mut tally = Tally::default();
+            let pause = Duration::from_secs(1) / count.max(1) as u32;
+            for place in (0..count).cycle() {
+                if stop.load(Ordering::Relaxed) {
+                    return tally;
+                }
+                let client = &mut clients[place];
+                let ended =
+                    !matches!(client.stream.read(&mut [0; 512]), Err(error) if error.kind() == ErrorKind::WouldBlock);
+                if ended || client.stream.write_all(b"x").is_err() {
+                    match Client::connect(address).and_then(|mut client| {
+                        client.stream.write_all(b"G")?;
+                        client.stream.set_nonblocking(true)?;
+                        Ok(client)
+                    }) {
+                        Ok(client) => clients[place] = client,
+                        Err(error) => tally.fail(error.to_string()),
+                    }
+                }
+                thread::sleep(pause);
+            }
+            tally
+        }))
+    }
+
+    /// A client that asks for a part, reads a little, vanishes, and comes again, so often a second.
+    pub fn aborting(address: SocketAddr, times_a_second: u32) -> Self {
+        Busy::start(move |stop| {
+            let mut tally = Tally::default();
+            while !stop.load(Ordering::Relaxed) {
+                let abort = || {
+                    let mut client = Client::connect(address)?;
+                    client.ask(client::FILM)?;
+                    client.head()
+                };
+                if let Err(error) = abort() {
+                    tally.fail(error.to_string());
+                }
+                thread::sleep(Duration::from_secs(1) / times_a_second);
+            }
+            tally
+        })
+    }
+
+    /// Clients that ask for a file again and again, and check every byte. With a `pace` each reads so many bytes a second.
+    pub fn asking(
+        address: SocketAddr,
+        count: usize,
+        target: &'static str,
+        content: Arc<Vec<u8>>,
+        pace: Option<usize>,
+    ) -> io::Result<Self> {
+        let mut askers = Vec::with_capacity(count);
+        for client in silent(address, count)? {
+            client.stream.set_nonblocking(true)?;
+            askers.push(Asker::new(client, target));
+        }
+        Ok(Busy::start(move |stop| {
+            while !stop.load(Ordering::Relaxed) {
+                advance(&mut askers, &content, pace);
+            }
+            let mut tally = Tally { bytes: askers.iter().map(|asker| asker.bytes).sum(), ..Tally::default() };
+            for asker in askers {
+                tally.answers.push(asker.answers);
+                if let Some(why) = asker.failed {
+                    tally.fail(why);
+                }
+            }
+            tally
+        }))
+    }
+}
+
+impl Tally {
+    fn fail(&mut self, why: String) {
+        self.failed += 1;
+        self.why.get_or_insert(why);
+    }
+}
+
+/// A client that asks again as soon as it has its answer.
+struct Asker {
+    client: Client,
+    request: Vec<u8>,
+    head: Vec<u8>,
+    /// Bytes of the body that have come, and how many there are in all.
+    body: Option<(usize, usize)>,
+    next_read: Instant,
+    answers: u64,
+    bytes: u64,
+    failed: Option<String>,
+}
+
+/// With a pace, so often a second each client reads.
+const READS_A_SECOND: usize = 10;
+
+impl Asker {
+    fn new(mut client: Client, target: &str) -> Self {
+        let request = request(target).into_bytes();
+        let failed = client.stream.write_all(&request).err().map(|error| error.to_string());
+        Asker { client, request, head: Vec::new(), body: None, next_read: Instant::now(), answers: 0, bytes: 0, failed }
+    }
+
+    /// Reads what is there, once.
+    fn read(&mut self, buffer: &mut [u8], content: &[u8]) -> io::Result<()> {
+        let count = match self.client.stream.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            result => result?,
+        };
+        let mut bytes = &buffer[..count];
+        if self.body.is_none() {
+            self.head.extend_from_slice(bytes);
+            let Some((head, length)) = read_head(&self.head)? else { return Ok(()) };
+            if head.status >= 300 {
+                return Err(io::Error::other(format!("status {}", head.status)));
+            }
+            self.body = Some((0, head.length));
+            bytes = &bytes[count - (self.head.len() - length)..];
+        }
+        let Some((come, all)) = &mut self.body else { return Ok(()) };
+        if content.get(*come..*come + bytes.len()) != Some(bytes) {
+            return Err(io::Error::other(format!("wrong bytes from {come} on")));
+        }
+        *come += bytes.len();
+        self.bytes += bytes.len() as u64;
+        if come == all {
+            self.answers += 1;
+            self.body = None;
+            self.head.clear();
+            self.client.stream.write_all(&self.request)?;
+        }
+        Ok(())
+    }
+}
+
+/// Lets every client read that is ready and due.
+fn advance(askers: &mut [Asker], content: &[u8], pace: Option<usize>) {
+    let now = Instant::now();
+    let due: Vec<usize> =
+        (0..askers.len()).filter(|&place| askers[place].failed.is_none() && askers[place].next_read <= now).collect();
+    if due.is_empty() {
+        thread::sleep(Duration::from_millis(5));
+        return;
+    }
+    let mut awaited: Vec<PollFd> =
+        due.iter().map(|&place| PollFd::from_borrowed_fd(askers[place].client.stream.as_fd(), PollFlags::IN)).collect();
+    let time = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+    if poll(&mut awaited, Some(&time)).is_err() {
+        return;
+    }
+    let ready: Vec<bool> = awaited.iter().map(|fd| !fd.revents().is_empty()).collect();
+    drop(awaited);
+    let mut buffer = vec![0; pace.map_or(256 * 1024, |pace| pace / READS_A_SECOND)];
+    for (&place, _) in due.iter().zip(&ready).filter(|(_, ready)| **ready) {
+        let asker = &mut askers[place];
+        if let Err(error) = asker.read(&mut buffer, content) {
+            asker.failed = Some(error.to_string());
+        }
+        if pace.is_some() {
+            asker.next_read = now + Duration::from_secs(1) / READS_A_SECOND as u32;
+        }
+    }
+}
