@@ -22,7 +22,8 @@ const UNAVAILABLE: u8 = 69;
 const OS_ERROR: u8 = 71;
 const NO_PERMISSION: u8 = 77;
 
-/// Descriptors for everything that is no connection: the listener, the files that are being opened, standard streams.
+/// Descriptors for everything that is no connection: the listener, files that are being opened, those who are told that
+/// there are too many. Where there are few, a quarter of them.
 const RESERVED_DESCRIPTORS: u64 = 64;
 
 fn main() -> ExitCode {
@@ -98,7 +99,8 @@ fn announce(config: &Config, site: &Site, address: SocketAddr) {
 /// Lowers the number of connections to what the system allows to be open, and says so.
 fn fit_connections(config: &mut Config) {
     let Some(limit) = file_limit::raise() else { return };
-    let most = usize::try_from(limit.saturating_sub(RESERVED_DESCRIPTORS)).unwrap_or(usize::MAX).max(1);
+    let reserved = RESERVED_DESCRIPTORS.min(limit / 4);
+    let most = usize::try_from(limit - reserved).unwrap_or(usize::MAX).max(1);
     let wanted = config.serve.max_connections;
     if wanted > most {
         log::warn!(

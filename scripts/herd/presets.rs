@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use reeld::serve::THREADS_BESIDE_WORKERS;
+
 use crate::client::{self, Client};
 use crate::crowd::{self, Busy, Paused};
 use crate::probe::{Times, probe};
@@ -80,13 +82,13 @@ impl Report {
     }
 
     fn threads(&mut self, sight: &Sight, workers: usize) {
-        let expected = workers + THREADS_BESIDE_WORKERS;
+        let expected = workers + THREADS_BESIDE_WORKERS + THREADS_BESIDE_SERVER;
         self.must("threads", sight.threads, expected, sight.threads == expected);
     }
 }
 
-/// Acceptor, lot, main and signals; there is no access log here.
-const THREADS_BESIDE_WORKERS: usize = 4;
+/// Main and signals; there is no access log here.
+const THREADS_BESIDE_SERVER: usize = 2;
 
 fn milliseconds(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)

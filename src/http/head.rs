@@ -1,5 +1,7 @@
 //! A request head: from the bytes of a connection to a [`Request`] (RFC 9112 sections 2 to 5).
 
+use std::net::Ipv6Addr;
+
 use super::framing::{self, Content};
 use super::status::{Refusal, Status};
 use crate::limits::{EMPTY_LINES_MAX, FIELDS_MAX, HEAD_MAX, METHOD_MAX, REQUEST_LINE_MAX};
@@ -103,6 +105,11 @@ pub fn first_line(bytes: &[u8]) -> &[u8] {
     bytes.trim_ascii_start().split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default()
 }
 
+/// Whether a request has begun in these bytes: empty lines before it do not count (RFC 9112 section 2.2).
+pub fn has_begun(bytes: &[u8]) -> bool {
+    bytes.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
+}
+
 struct Span {
     line: std::ops::Range<usize>,
     end: usize,
@@ -126,6 +133,8 @@ fn find_head(bytes: &[u8]) -> Result<Option<Span>, Refusal> {
             None if length == 1 => {}
             None => {
                 check_line_length(&bytes[start..feed - 1])?;
+                // Judged as soon as it is there: a client of another protocol may never send an empty line.
+                request_line(&bytes[start..feed - 1])?;
                 line = Some(start..feed - 1);
             }
             Some(line) if length == 1 => return Ok(Some(Span { line: line.clone(), end: next })),
@@ -134,7 +143,8 @@ fn find_head(bytes: &[u8]) -> Result<Option<Span>, Refusal> {
         start = next;
     }
     if line.is_none() {
-        check_line_length(&bytes[start..])?;
+        let growing = &bytes[start..];
+        check_line_length(growing.strip_suffix(b"\r").unwrap_or(growing))?;
     }
     if bytes.len() >= HEAD_MAX {
         return Err(too_large("The request head is larger than 16 KiB."));
@@ -207,10 +217,21 @@ fn check_host(request: &Request) -> Result<(), Refusal> {
     }
 }
 
-/// Whether this can be `host [":" port]`: the characters of RFC 3986 section 3.2 that a host of the world has; empty is
-/// allowed.
+/// Whether this is `host [":" port]` (RFC 3986 section 3.2): an address in brackets, or a name of the characters that a host
+/// of the world has; empty is allowed.
 pub(super) fn is_authority(text: &[u8]) -> bool {
-    text.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-._~%:[]".contains(&byte))
+    let is_port = |rest: &[u8]| rest.is_empty() || (rest[0] == b':' && rest[1..].iter().all(u8::is_ascii_digit));
+    let end_of = |text: &[u8], end: u8| text.iter().position(|&byte| byte == end);
+    match text.strip_prefix(b"[") {
+        Some(inner) => end_of(inner, b']').is_some_and(|end| {
+            let address = std::str::from_utf8(&inner[..end]).ok().and_then(|address| address.parse::<Ipv6Addr>().ok());
+            address.is_some() && is_port(&inner[end + 1..])
+        }),
+        None => {
+            let (name, rest) = text.split_at(end_of(text, b':').unwrap_or(text.len()));
+            name.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) && is_port(rest)
+        }
+    }
 }
 
 const fn bad(why: &'static str) -> Refusal {
@@ -279,6 +300,12 @@ mod tests {
             ("GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: u@h\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: ###\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: a:80:80\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: a:bc\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: ]:[\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: [::1]x\r\n\r\n", 400),
+            ("GET /\r\n", 400),
             ("GET / HTTP/1.1\nHost: h\n\n", 400),
             ("GET / HTTP/1.1\r\nHost: h\n\r\n", 400),
             ("\n", 400),
@@ -304,6 +331,9 @@ mod tests {
         assert_eq!(outcome(format!("GET / HTTP/1.1\r\nHost: h\r\n{}\r\n", many(100))), 431);
         assert_eq!(outcome("GET /".to_string() + &"a".repeat(HEAD_MAX - 5)), 414);
         assert_eq!(outcome(format!("GET / HTTP/1.1\r\nHost: h\r\nA: {}", "b".repeat(HEAD_MAX - 28))), 431);
+        let longest = format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", "a".repeat(REQUEST_LINE_MAX - 14));
+        assert_eq!(outcome(&longest), 0);
+        assert_eq!(outcome(&longest[..REQUEST_LINE_MAX + 1]), 1, "cut between CR and LF");
         assert_eq!(outcome("G".repeat(METHOD_MAX)), 1);
         assert_eq!(outcome("G".repeat(METHOD_MAX + 1)), 501);
     }

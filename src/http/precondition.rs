@@ -24,15 +24,15 @@ pub fn judge(request: &Request, file: &Validators) -> Verdict {
     let date_of = |name| request.only(name).and_then(date::parse);
 
     if has(request, "if-match") {
-        if !tags(request, "if-match").any(|found| found == b"*" || found == tag().as_bytes()) {
+        if !any(request, "if-match") && !tags(request, "if-match").any(|found| found == tag().as_bytes()) {
             return Verdict::Failed;
         }
     } else if date_of("if-unmodified-since").is_some_and(|since| modified > since) {
         return Verdict::Failed;
     }
     if has(request, "if-none-match") {
-        let weak = |found: &[u8]| found == b"*" || found.strip_prefix(b"W/").unwrap_or(found) == tag().as_bytes();
-        if tags(request, "if-none-match").any(weak) {
+        let weak = |found: &[u8]| found.strip_prefix(b"W/").unwrap_or(found) == tag().as_bytes();
+        if any(request, "if-none-match") || tags(request, "if-none-match").any(weak) {
             return Verdict::NotModified;
         }
     } else if date_of("if-modified-since").is_some_and(|since| modified <= since) {
@@ -57,6 +57,11 @@ pub fn range_stands(request: &Request, file: &Validators, now: SystemTime) -> bo
 
 fn has(request: &Request, name: &'static str) -> bool {
     request.every(name).next().is_some()
+}
+
+/// Whether the field is `*`: any state of the file.
+fn any(request: &Request, name: &'static str) -> bool {
+    request.only(name) == Some(b"*")
 }
 
 /// The entity tags of a field. A comma inside a tag splits it, which harms nobody: ours have none.
@@ -99,6 +104,8 @@ mod tests {
             (format!("If-None-Match: \"a\"\r\nIf-None-Match: {tag}\r\n"), NotModified),
             ("If-None-Match: *\r\n".into(), NotModified),
             ("If-None-Match: \"a\"\r\n".into(), Proceed),
+            ("If-None-Match: \"a,*,b\"\r\n".into(), Proceed),
+            ("If-Match: \"a,*,b\"\r\n".into(), Failed),
             (format!("If-None-Match: \"a\"\r\nIf-Modified-Since: {AFTER}\r\n"), Proceed),
             (format!("If-Modified-Since: {BEFORE}\r\n"), Proceed),
             (format!("If-Modified-Since: {EXACT}\r\n"), NotModified),

@@ -18,6 +18,9 @@ use crate::limits::SHED_MAX;
 /// last of these while it goes on.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
 
+/// How many idle connections are closed for each try that fails for want of descriptors or memory.
+const GIVEN_UP: usize = 8;
+
 /// Accepts until the server is told to stop, then takes what is left in the backlog and closes the listener.
 pub(super) fn accept(pool: &Pool, listener: Listener, own: Permit) {
     let Listener(listener) = listener;
@@ -33,6 +36,7 @@ pub(super) fn accept(pool: &Pool, listener: Listener, own: Permit) {
                 if back_off == BACK_OFF.0 {
                     log::warn!("cannot accept connections, will try again: {error}");
                 }
+                pool.settled.give_up(GIVEN_UP);
                 // Not on the listener: it stays readable, and the acceptor would spin.
                 wait(pool, None, Some(back_off));
                 if pool.stop.is_finishing() {
@@ -43,15 +47,16 @@ pub(super) fn accept(pool: &Pool, listener: Listener, own: Permit) {
         }
     }
     drop(listener);
-    log::info!("no new connections; {} to be finished", pool.admission.connections());
+    log::info!("no new connections, to be finished: {}", pool.admission.connections());
     drop(own);
-    pool.lot.wake();
+    pool.recent.wake();
+    pool.settled.wake();
 }
 
 /// Accepts until the backlog is empty. Fails only where waiting may help.
 fn accept_all(pool: &Pool, listener: &TcpListener) -> io::Result<()> {
     loop {
-        while pool.admission.shed() >= SHED_MAX {
+        while pool.admission.is_full() && pool.admission.shed() >= SHED_MAX {
             // The others wait in the backlog until some of these have read that there are too many.
             if pool.stop.is_finishing() {
                 return Ok(());
@@ -61,6 +66,10 @@ fn accept_all(pool: &Pool, listener: &TcpListener) -> io::Result<()> {
         match listener.accept() {
             Ok((stream, peer)) => {
                 pool.queue(Connection::new(stream, peer.ip(), pool.admission.admit()));
+                let superfluous = pool.admission.superfluous();
+                if superfluous > 0 {
+                    pool.settled.give_up(superfluous);
+                }
             }
             Err(error) => match Errno::from_io_error(&error) {
                 Some(Errno::AGAIN) => return Ok(()),

@@ -13,7 +13,7 @@ pub struct Admission {
     shed: AtomicUsize,
     /// Permits of any kind, the acceptor's own among them.
     permits: AtomicUsize,
-    all_gone: Arc<Wake>,
+    all_gone: [Arc<Wake>; 2],
 }
 
 /// What a connection is allowed.
@@ -35,8 +35,8 @@ pub struct Permit {
 }
 
 impl Admission {
-    /// Admits up to `limit` connections; `all_gone` rings when the last permit has been given back.
-    pub fn new(limit: usize, all_gone: Arc<Wake>) -> Arc<Self> {
+    /// Admits up to `limit` connections; the bells of `all_gone` ring when the last permit has been given back.
+    pub fn new(limit: usize, all_gone: [Arc<Wake>; 2]) -> Arc<Self> {
         Arc::new(Admission {
             limit,
             admitted: AtomicUsize::new(0),
@@ -48,7 +48,7 @@ impl Admission {
 
     /// A permit for a connection that was accepted. Only the acceptor asks, so what it counts can only shrink meanwhile.
     pub fn admit(self: &Arc<Self>) -> Permit {
-        self.permit(if self.admitted.load(Ordering::SeqCst) < self.limit { Kind::Admitted } else { Kind::Shed })
+        self.permit(if self.is_full() { Kind::Shed } else { Kind::Admitted })
     }
 
     /// The permit of the acceptor.
@@ -72,9 +72,20 @@ impl Admission {
         }
     }
 
+    /// Whether the next connection would be one too many.
+    pub fn is_full(&self) -> bool {
+        self.admitted.load(Ordering::SeqCst) >= self.limit
+    }
+
     /// Connections that are being told that there are too many.
     pub fn shed(&self) -> usize {
         self.shed.load(Ordering::SeqCst)
+    }
+
+    /// How many idle connections should make room, because the limit is near: those beyond 15/16 of it, or the last
+    /// one of few.
+    pub fn superfluous(&self) -> usize {
+        self.admitted.load(Ordering::SeqCst).saturating_sub(self.limit - (self.limit / 16).max(1))
     }
 
     /// Whether every permit has been given back, the acceptor's too.
@@ -100,7 +111,7 @@ impl Drop for Permit {
             count.fetch_sub(1, Ordering::SeqCst);
         }
         if self.admission.permits.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.admission.all_gone.ring();
+            self.admission.all_gone.iter().for_each(|bell| bell.ring());
         }
     }
 }

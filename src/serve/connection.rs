@@ -4,35 +4,27 @@
 //! their turn, or the connection has ended:
 //!
 //! ```text
-//! Reading ──a whole head──▶ Sending ──▶ Reading          the connection goes on
-//!                                   ──▶ Lingering ──▶ ×  unread bytes must not destroy the last answer
-//!                                   ──▶ ×
+//! Idle ──first byte──▶ Reading ──whole head──▶ Sending ──▶ Idle             the connection goes on
+//!                                                      ──▶ Lingering ──▶ ×  or it ends, when the client has the answer
 //! ```
 
-use std::fs::File;
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
+use socket2::SockRef;
 
 use super::admission::{Kind, Permit};
+use super::exchange::{After, Exchange};
 use super::input::Input;
 use super::lot::{Interest, Parked};
 use super::pool::Pool;
-use super::transfer::{Progress, Transfer};
-use crate::http::framing::Content;
+use super::transfer::Progress;
+use crate::http::Refusal;
 use crate::http::head::{self, NO_FIELDS, Reading};
-use crate::http::response::Body;
-use crate::http::target;
-use crate::http::{Method, Refusal, Request, Response, Status};
-use crate::limits::{LINGER_BYTES_MAX, LINGER_TIME, STALL_PROGRESS};
-use crate::ops::access_log::Line;
-use crate::site::Found;
-
-/// Bytes of a usual response head, so that it is written without growing.
-const LEAD_CAPACITY: usize = 512;
+use crate::limits::LINGER_BYTES_MAX;
 
 /// A client's connection. It is small, because it moves between the threads.
 #[derive(Debug)]
@@ -45,7 +37,7 @@ pub(super) struct Connection {
 struct State {
     peer: IpAddr,
     stage: Stage,
-    /// Received and not yet used; empty while a worker has it.
+    /// Received and not yet used; while a worker serves the connection, that is in the worker's [`Input`].
     rest: Vec<u8>,
     /// When the lot may give the connection up; set when it first waits in a stage.
     deadline: Option<Instant>,
@@ -55,38 +47,18 @@ struct State {
 
 #[derive(Debug)]
 enum Stage {
-    /// Waits for a request head, which may have begun, after so many bytes of the last request's content.
-    Reading {
-        begun: bool,
+    /// Waits for a request, behind so many bytes of the last request's content.
+    Idle {
         to_drop: u64,
     },
+    /// A request head has begun.
+    Reading,
     Sending(Exchange),
-    /// Has had its last answer; drops so many bytes more, at most.
+    /// Has had its last answer; drops so many bytes more, for so long, at most.
     Lingering {
         left: u64,
+        time: Duration,
     },
-}
-
-/// One request and its answer, from the moment it is decided.
-#[derive(Debug)]
-struct Exchange {
-    transfer: Transfer,
-    /// What was sent when the client last showed that it is alive.
-    sent_before: u64,
-    after: After,
-    /// Ends in the access log with the exchange, however that ends.
-    line: Option<Line>,
-}
-
-/// What comes after an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum After {
-    NextRequest {
-        to_drop: u64,
-    },
-    Close,
-    /// The client may be sending still.
-    Linger,
 }
 
 /// How a worker may receive next.
@@ -117,7 +89,7 @@ pub(super) enum Next {
 impl Connection {
     /// A connection as it was accepted.
     pub fn new(stream: TcpStream, peer: IpAddr, permit: Permit) -> Self {
-        let stage = Stage::Reading { begun: false, to_drop: 0 };
+        let stage = Stage::Idle { to_drop: 0 };
         let state = State { peer, stage, rest: Vec::new(), deadline: None, expired: false, permit };
         Connection { stream, state: Box::new(state) }
     }
@@ -125,34 +97,32 @@ impl Connection {
     /// Goes on with the connection as far as it goes without waiting for its client longer than others can afford.
     pub fn serve(mut self, pool: &Pool, input: &mut Input) -> Next {
         input.load(&std::mem::take(&mut self.state.rest));
-        match self.go_on(pool, input) {
+        let pause = self.go_on(pool, input);
+        self.state.rest = input.bytes().to_vec();
+        match pause {
             Pause::End => Next::Close(self),
-            pause => {
-                self.state.rest = input.bytes().to_vec();
-                match pause {
-                    Pause::Wait(interest) => {
-                        let deadline = self.deadline(pool);
-                        Next::Park(Parked { connection: self, interest, deadline })
-                    }
-                    _ => Next::Queue(self),
-                }
+            Pause::TurnOver => Next::Queue(self),
+            Pause::Wait(interest) => {
+                let interest = if self.is_patient() { Interest::Drops } else { interest };
+                let deadline = self.deadline(pool);
+                Next::Park(Parked { connection: self, interest, since: Instant::now(), deadline })
             }
         }
     }
 
     fn go_on(&mut self, pool: &Pool, input: &mut Input) -> Pause {
-        if let Err(pause) = self.meet_deadline(pool) {
+        if pool.stop.is_cut() {
+            return Pause::End;
+        }
+        if let Err(pause) = self.meet_deadline(pool, input) {
             return pause;
         }
         let mut patience = Patience::Look;
         loop {
-            if pool.stop.is_cut() {
-                return Pause::End;
-            }
             let next = match &mut self.state.stage {
-                Stage::Reading { .. } => self.read(pool, input, &mut patience),
-                Stage::Sending(exchange) => exchange.send(&self.stream, pool),
-                Stage::Lingering { left } => Err(linger(&self.stream, left, input)),
+                Stage::Idle { .. } | Stage::Reading => self.read(pool, input, &mut patience),
+                Stage::Sending(exchange) => send(exchange, &self.stream, pool),
+                Stage::Lingering { left, .. } => Err(linger(&self.stream, left, input)),
             };
             match next {
                 Ok(stage) => self.enter(stage),
@@ -173,7 +143,8 @@ impl Connection {
     /// Receives until there is a whole head, and decides the answer to it.
     fn read(&mut self, pool: &Pool, input: &mut Input, patience: &mut Patience) -> Result<Stage, Pause> {
         if self.state.permit.kind() == Kind::Shed {
-            return Ok(Stage::Sending(self.last_words(pool, b"", Refusal::TOO_MANY_CONNECTIONS)));
+            let refusal = Refusal::TOO_MANY_CONNECTIONS;
+            return Ok(Stage::Sending(Exchange::last_words(refusal, b"", self.state.peer, pool)));
         }
         loop {
             self.drop_content(input);
@@ -185,6 +156,9 @@ impl Connection {
                     *patience = Patience::Wait;
                     return Ok(Stage::Sending(exchange));
                 }
+                if matches!(self.state.stage, Stage::Idle { .. }) && head::has_begun(input.bytes()) {
+                    self.enter(Stage::Reading);
+                }
             }
             self.receive(pool, input, std::mem::replace(patience, Patience::None))?;
         }
@@ -192,7 +166,7 @@ impl Connection {
 
     /// Drops what is there of the last request's content.
     fn drop_content(&mut self, input: &mut Input) {
-        if let Stage::Reading { to_drop, .. } = &mut self.state.stage {
+        if let Stage::Idle { to_drop } = &mut self.state.stage {
             let dropped = input.bytes().len().min(usize::try_from(*to_drop).unwrap_or(usize::MAX));
             input.consume(dropped);
             *to_drop -= dropped as u64;
@@ -222,68 +196,84 @@ impl Connection {
     /// Decides the answer to the request at the start of the input; None while its head is not whole.
     fn decide(&self, pool: &Pool, input: &mut Input) -> Option<Exchange> {
         let bytes = input.bytes();
-        let line = head::first_line(bytes);
+        let request_line = head::first_line(bytes);
         let mut fields = NO_FIELDS;
         let (exchange, used) = match head::read(bytes, &mut fields) {
             Ok(Reading::Partial) => return None,
             Ok(Reading::Whole(request, length)) => {
-                let now = SystemTime::now();
-                let (response, file) = answer(&request, pool, now);
-                let persistent = request.persistent && !response.close && !pool.stop.is_finishing();
-                let after = match (persistent, request.content) {
-                    (true, Content::Dropped(to_drop)) => After::NextRequest { to_drop },
-                    (true, _) => After::NextRequest { to_drop: 0 },
-                    (false, Content::None) if bytes.len() == length => After::Close,
-                    (false, _) => After::Linger,
-                };
-                let line = self.log_line(pool, line, Some(&request), response.status);
-                (Exchange::new(&response, file, after, line, now), length)
+                (Exchange::answer(&request, request_line, self.state.peer, pool), length)
             }
-            Err(refusal) => (self.last_words(pool, line, refusal), bytes.len()),
+            Err(refusal) => (Exchange::last_words(refusal, request_line, self.state.peer, pool), bytes.len()),
         };
         input.consume(used);
         Some(exchange)
     }
 
-    /// The answer to a request that was not read, after which none is read.
-    fn last_words(&self, pool: &Pool, line: &[u8], refusal: Refusal) -> Exchange {
-        let line = self.log_line(pool, line, None, refusal.status);
-        Exchange::new(&Response::refusal(refusal), None, After::Linger, line, SystemTime::now())
-    }
-
-    fn log_line(&self, pool: &Pool, line: &[u8], request: Option<&Request>, status: Status) -> Option<Line> {
-        pool.log.as_ref().map(|log| log.begin(self.state.peer, line, request, status))
-    }
-
-    /// What becomes of a connection whose client has let a deadline pass. Only a request that has begun is worth an answer;
-    /// an idle connection ends in silence, or its client could take the 408 for the answer to its next request.
-    fn meet_deadline(&mut self, pool: &Pool) -> Result<(), Pause> {
+    /// What becomes of a connection whose deadline has passed, if it has.
+    fn meet_deadline(&mut self, pool: &Pool, input: &Input) -> Result<(), Pause> {
         if !std::mem::take(&mut self.state.expired) {
             return Ok(());
         }
-        if !matches!(self.state.stage, Stage::Reading { begun: true, .. }) {
-            return Err(Pause::End);
+        match &mut self.state.stage {
+            // Only a request that has begun is worth an answer. An idle client could take the 408 for the answer to its
+            // next request.
+            Stage::Reading => {
+                let request_line = head::first_line(input.bytes());
+                let exchange = Exchange::last_words(Refusal::TOO_SLOW, request_line, self.state.peer, pool);
+                self.enter(Stage::Sending(exchange));
+                Ok(())
+            }
+            Stage::Idle { .. } => Err(Pause::End),
+            // A socket takes bytes some time before poll(2) says so, so the slow are asked once more.
+            Stage::Sending(exchange) => match send(exchange, &self.stream, pool) {
+                Ok(stage) => {
+                    self.enter(stage);
+                    Ok(())
+                }
+                Err(pause) if exchange.is_alive() => {
+                    self.state.deadline = None;
+                    Err(pause)
+                }
+                Err(_) => Err(self.give_up()),
+            },
+            // While the server ends, the kernel may go on with what the client has not taken yet.
+            Stage::Lingering { .. } if pool.stop.is_finishing() => Err(Pause::End),
+            Stage::Lingering { .. } => Err(self.give_up()),
         }
-        self.enter(Stage::Sending(self.last_words(pool, b"", Refusal::TOO_SLOW)));
-        Ok(())
+    }
+
+    /// Lets the kernel forget what the client does not take, rather than keep it for minutes (socket(7), SO_LINGER).
+    fn give_up(&self) -> Pause {
+        // If it fails, the kernel forgets later.
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        Pause::End
+    }
+
+    /// Whether it does not matter if what the client sends is seen some milliseconds later: it has sent in drops before.
+    fn is_patient(&self) -> bool {
+        match self.state.stage {
+            Stage::Reading => self.state.deadline.is_some(),
+            Stage::Idle { to_drop } => to_drop > 0,
+            Stage::Sending(_) | Stage::Lingering { .. } => false,
+        }
     }
 
     /// Until when the client may be waited for. A deadline, once set, holds until the stage has been left, so that a client
-    /// that sends or takes a byte now and then gains nothing by it.
+    /// that sends a byte now and then gains nothing by it. One that takes enough of its answer has a new one.
     fn deadline(&mut self, pool: &Pool) -> Instant {
         let settings = pool.settings;
-        let State { stage, rest, deadline, .. } = &mut *self.state;
-        let (time, renewed) = match stage {
-            Stage::Reading { begun, .. } if *begun || !rest.is_empty() => {
-                (settings.head_timeout, !std::mem::replace(begun, true))
+        let State { stage, deadline, .. } = &mut *self.state;
+        let time = match stage {
+            Stage::Idle { .. } => settings.idle_timeout,
+            Stage::Reading => settings.head_timeout,
+            Stage::Sending(exchange) => {
+                if exchange.is_alive() {
+                    *deadline = None;
+                }
+                settings.stall_timeout
             }
-            Stage::Reading { .. } => (settings.idle_timeout, false),
-            Stage::Sending(exchange) => (settings.stall_timeout, exchange.is_alive()),
-            Stage::Lingering { .. } => (LINGER_TIME, false),
+            Stage::Lingering { time, .. } => *time,
         };
-        if renewed {
-            *deadline = None;
-        }
         *deadline.get_or_insert_with(|| Instant::now() + time)
     }
 
@@ -294,7 +284,12 @@ impl Connection {
 
     /// Whether it waits for a request of which no byte has come: it can be closed and nobody loses anything.
     pub fn is_idle(&self) -> bool {
-        matches!(self.state.stage, Stage::Reading { begun: false, .. })
+        matches!(self.state.stage, Stage::Idle { to_drop: 0 })
+    }
+
+    /// Whether it has had its last answer and only its end is waited for.
+    pub fn is_lingering(&self) -> bool {
+        matches!(self.state.stage, Stage::Lingering { .. })
     }
 }
 
@@ -304,59 +299,16 @@ impl AsFd for Connection {
     }
 }
 
-/// The answer to a request, and the file it takes bytes from.
-fn answer<'a>(request: &Request, pool: &Pool<'a>, now: SystemTime) -> (Response<'a>, Option<File>) {
-    if let Some(response) = Response::to_method(request.method) {
-        return (response, None);
-    }
-    let found = target::read(request.target).and_then(|target| match pool.site.find(&target.path)? {
-        Found::File(resource) => {
-            let response = Response::file(request, resource.representation, &pool.settings.parts, now);
-            Ok((response, Some(resource.file)))
-        }
-        Found::Folder => Ok((Response::redirect(target.path.location(target.query)), None)),
-    });
-    let (response, file) = found.unwrap_or_else(|refusal| (Response::refusal(refusal), None));
-    if request.method == Method::Head { (response.without_body(), None) } else { (response, file) }
-}
-
-impl Exchange {
-    fn new(response: &Response, file: Option<File>, after: After, line: Option<Line>, now: SystemTime) -> Self {
-        let mut lead = String::with_capacity(LEAD_CAPACITY);
-        let head_length = response.write(&mut lead, matches!(after, After::NextRequest { .. }), now);
-        let content = match (&response.body, file) {
-            (Body::File(bytes), Some(file)) => Some((file, bytes.clone())),
-            _ => None,
-        };
-        Exchange { transfer: Transfer::new(lead.into_bytes(), head_length, content), sent_before: 0, after, line }
-    }
-
-    /// Sends as far as the turn goes. When all is sent, the next stage begins.
-    fn send(&mut self, stream: &TcpStream, pool: &Pool) -> Result<Stage, Pause> {
-        let progress = self.transfer.advance(stream, pool);
-        if let Some(line) = &mut self.line {
-            line.sent = self.transfer.content_sent();
-        }
-        match progress {
-            Progress::Done => match self.after {
-                After::NextRequest { to_drop } => Ok(Stage::Reading { begun: false, to_drop }),
-                After::Linger => Ok(Stage::Lingering { left: LINGER_BYTES_MAX }),
-                After::Close => Err(Pause::End),
-            },
-            Progress::Full => Err(Pause::Wait(Interest::Writable)),
-            Progress::TurnOver => Err(Pause::TurnOver),
-            Progress::Broken => Err(Pause::End),
-        }
-    }
-
-    /// Whether the client took enough since this was last asked to count as alive.
-    fn is_alive(&mut self) -> bool {
-        let sent = self.transfer.sent();
-        let alive = sent - self.sent_before >= STALL_PROGRESS;
-        if alive {
-            self.sent_before = sent;
-        }
-        alive
+/// Sends as far as the turn goes. When all is sent, the next stage begins.
+fn send(exchange: &mut Exchange, stream: &TcpStream, pool: &Pool) -> Result<Stage, Pause> {
+    match exchange.send(stream, pool) {
+        Progress::Done => Ok(match exchange.after() {
+            After::NextRequest { to_drop } => Stage::Idle { to_drop },
+            After::Linger(time) => Stage::Lingering { left: LINGER_BYTES_MAX, time },
+        }),
+        Progress::Full => Err(Pause::Wait(Interest::Writable)),
+        Progress::TurnOver => Err(Pause::TurnOver),
+        Progress::Broken => Err(Pause::End),
     }
 }
 

@@ -1,8 +1,8 @@
-//! The server: an acceptor, a channel, a fixed pool of workers, and the lot.
+//! The server: an acceptor, a channel, a fixed pool of workers, and the lots.
 //!
 //! Begin with [`connection`], the road of a request. Around it: [`listener`], [`acceptor`] and [`admission`] (who comes in),
-//! [`pool`] (what the threads share) and [`worker`], [`input`] and [`transfer`] (the bytes in and out), [`lot`] and [`wake`]
-//! (where connections wait), [`stop`] (the end).
+//! [`pool`] (what the threads share) and [`worker`], [`exchange`] (a request and its answer), [`input`] and [`transfer`] (the
+//! bytes in and out), [`lot`], [`keeper`] and [`wake`] (where connections wait), [`stop`] (the end).
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -17,7 +17,9 @@ use crate::site::Site;
 mod acceptor;
 mod admission;
 mod connection;
+mod exchange;
 mod input;
+mod keeper;
 mod listener;
 mod lot;
 mod pool;
@@ -30,11 +32,11 @@ pub use listener::Listener;
 pub use pool::default_workers;
 pub use stop::Stop;
 
-use lot::Lot;
+use keeper::Keeper;
 use pool::Pool;
 
-/// Threads of a server beside its workers: acceptor and lot. The process has three more: main, signals, access log.
-pub const THREADS_BESIDE_WORKERS: usize = 2;
+/// Threads of a server beside its workers: acceptor and the two lots. The process has three more: main, signals, access log.
+pub const THREADS_BESIDE_WORKERS: usize = 3;
 
 /// How to serve.
 #[derive(Clone, Debug)]
@@ -63,7 +65,7 @@ pub fn run(
     log: Option<Arc<AccessLog>>,
     stop: &Stop,
 ) -> io::Result<()> {
-    let pool = Pool::new(settings, site, log, stop, Lot::new()?);
+    let pool = Pool::new(settings, site, log, stop)?;
     thread::scope(|scope| {
         let started = start(scope, &pool, listener);
         if started.is_err() {
@@ -81,8 +83,13 @@ fn start<'scope>(scope: &'scope Scope<'scope, '_>, pool: &'scope Pool, listener:
     }
     let permit = pool.admission.acceptor();
     spawn(scope, "acceptor".into(), move || acceptor::accept(pool, listener, permit))?;
-    spawn(scope, "lot".into(), || {
-        lot::keep(pool);
+    spawn(scope, "settled-lot".into(), || {
+        let _guard = pool.end_on_panic();
+        Keeper::new(pool, &pool.settled, None).keep();
+    })?;
+    spawn(scope, "recent-lot".into(), || {
+        let _guard = pool.end_on_panic();
+        Keeper::new(pool, &pool.recent, Some(&pool.settled)).keep();
         pool.end();
     })
 }

@@ -1,5 +1,6 @@
-//! What the threads share: the channel, the lot, the buffers, and the count of workers that wait for a client.
+//! What the threads share: the channel, the lots, the buffers, and the count of workers that wait for a client.
 
+use std::io;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::Settings;
 use super::admission::Admission;
 use super::connection::Connection;
+use super::keeper::NAP_FROM;
 use super::lot::Lot;
 use super::stop::Stop;
 use super::transfer::CHUNK;
@@ -21,14 +23,17 @@ use crate::site::Site;
 /// asks without pause (which saves it the way through the lot), and short beside what a person notices.
 pub(super) const CLIENT_WAIT: Duration = Duration::from_millis(5);
 
-/// Everything that acceptor, workers and lot share.
+/// Everything that acceptor, workers and lots share.
 #[derive(Debug)]
 pub(super) struct Pool<'a> {
     pub settings: &'a Settings,
     pub site: &'a Site,
     pub log: Option<Arc<AccessLog>>,
     pub stop: &'a Stop,
-    pub lot: Lot,
+    /// Where connections are parked.
+    pub recent: Lot,
+    /// Where those wait that were parked and not ready for long.
+    pub settled: Lot,
     pub admission: Arc<Admission>,
     /// None ends the worker that receives it.
     sender: Sender<Option<Connection>>,
@@ -42,27 +47,40 @@ pub(super) struct Pool<'a> {
 pub(super) struct Leisure<'a>(&'a AtomicUsize);
 
 impl<'a> Pool<'a> {
-    pub fn new(settings: &'a Settings, site: &'a Site, log: Option<Arc<AccessLog>>, stop: &'a Stop, lot: Lot) -> Self {
-        let admission = Admission::new(settings.max_connections, lot.bell());
+    pub fn new(
+        settings: &'a Settings,
+        site: &'a Site,
+        log: Option<Arc<AccessLog>>,
+        stop: &'a Stop,
+    ) -> io::Result<Self> {
+        let (recent, settled) = (Lot::new()?, Lot::new()?);
+        let admission = Admission::new(settings.max_connections, [recent.bell(), settled.bell()].map(Arc::clone));
         // Room for every connection that there can be and for the end of every worker: sending never blocks.
         let (sender, receiver) = bounded(settings.max_connections + SHED_MAX + settings.workers.get());
-        Pool {
+        Ok(Pool {
             settings,
             site,
             log,
             stop,
-            lot,
+            recent,
+            settled,
             admission,
             sender,
             receiver,
             buffers: Mutex::default(),
             waiting: AtomicUsize::new(0),
-        }
+        })
     }
 
     /// Puts a connection at the end of the channel.
     pub fn queue(&self, connection: Connection) {
         self.send(Some(connection));
+    }
+
+    /// Ends everything when it is dropped while a thread that everybody needs panics: better a server that is started again
+    /// than one that answers nobody.
+    pub fn end_on_panic(&self) -> EndOnPanic<'_> {
+        EndOnPanic(self)
     }
 
     /// Ends all workers, once they have served what is in the channel.
@@ -86,10 +104,10 @@ impl<'a> Pool<'a> {
         self.receiver.len()
     }
 
-    /// The right to wait for a client for up to [`CLIENT_WAIT`]: only while no connection waits for a worker, and for no
-    /// more than half of the pool, so that the other half is there for whoever comes meanwhile.
+    /// The right to wait for a client for up to [`CLIENT_WAIT`]: only while no connection waits for a worker or is about to,
+    /// and for no more than half of the pool, so that the other half is there for whoever comes meanwhile.
     pub fn leisure(&self) -> Option<Leisure<'_>> {
-        if self.queued() > 0 {
+        if self.queued() > 0 || self.recent.lively() >= NAP_FROM {
             return None;
         }
         let leisure = Leisure(&self.waiting);
@@ -105,6 +123,18 @@ impl<'a> Pool<'a> {
         let result = use_it(&mut buffer);
         stack().push(buffer);
         result
+    }
+}
+
+/// See [`Pool::end_on_panic`].
+pub(super) struct EndOnPanic<'a>(&'a Pool<'a>);
+
+impl Drop for EndOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stop.finish();
+            self.0.end();
+        }
     }
 }
 

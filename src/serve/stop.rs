@@ -28,9 +28,9 @@ impl Stop {
         self.wake.ring();
     }
 
-    /// Cuts what is still under way.
-    pub(super) fn cut(&self) {
-        self.state.fetch_max(CUT, Ordering::SeqCst);
+    /// Cuts what is still under way. Returns whether it was not cut before.
+    pub(super) fn cut(&self) -> bool {
+        self.state.fetch_max(CUT, Ordering::SeqCst) < CUT
     }
 
     pub(super) fn is_finishing(&self) -> bool {

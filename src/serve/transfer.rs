@@ -43,8 +43,8 @@ pub(super) enum Progress {
     Full,
     /// Others wait, and this transfer had its share.
     TurnOver,
-    /// The client has gone, or the file has become shorter than it was when the answer began: what is missing can neither
-    /// be sent nor be made up (RFC 9112 section 6.3).
+    /// The client has gone, the server has no more time, or the file has become shorter than it was when the answer began:
+    /// what is missing can neither be sent nor be made up (RFC 9112 section 6.3).
     Broken,
 }
 
@@ -71,7 +71,7 @@ impl Transfer {
         pool.with_buffer(|buffer| {
             loop {
                 let Some(filled) = self.fill(buffer) else { return Progress::Broken };
-                let sent = match self.send_once(stream, &buffer[..filled], pool) {
+                let sent = match send_once(stream, &buffer[..filled], pool) {
                     Ok(sent) => sent,
                     Err(Errno::AGAIN) => return Progress::Full,
                     Err(_) => return Progress::Broken,
@@ -82,6 +82,9 @@ impl Transfer {
                 }
                 if sent < filled {
                     return Progress::Full;
+                }
+                if pool.stop.is_cut() {
+                    return Progress::Broken;
                 }
                 let queued = pool.queued();
                 let turn = if queued > pool.settings.workers.get() { SHORT_TURN } else { TURN };
@@ -120,18 +123,6 @@ impl Transfer {
         Some(filled)
     }
 
-    /// One send, in which the worker waits for the client if it has the leisure.
-    fn send_once(&self, stream: &TcpStream, bytes: &[u8], pool: &Pool) -> Result<usize, Errno> {
-        loop {
-            let leisure = pool.leisure();
-            let flags = if leisure.is_some() { SendFlags::empty() } else { SendFlags::DONTWAIT };
-            match send(stream, bytes, flags | SendFlags::NOSIGNAL) {
-                Err(Errno::INTR) => {}
-                result => return result,
-            }
-        }
-    }
-
     fn count(&mut self, sent: usize) {
         let of_lead = sent.min(self.lead.len() - self.lead_sent);
         let of_file = (sent - of_lead) as u64;
@@ -142,5 +133,17 @@ impl Transfer {
 
     fn is_done(&self) -> bool {
         self.lead_sent == self.lead.len() && self.rest.is_empty()
+    }
+}
+
+/// One send, in which the worker waits for the client if it has the leisure.
+fn send_once(stream: &TcpStream, bytes: &[u8], pool: &Pool) -> Result<usize, Errno> {
+    loop {
+        let leisure = pool.leisure();
+        let flags = if leisure.is_some() { SendFlags::empty() } else { SendFlags::DONTWAIT };
+        match send(stream, bytes, flags | SendFlags::NOSIGNAL) {
+            Err(Errno::INTR) => {}
+            result => return result,
+        }
     }
 }

@@ -10,10 +10,10 @@ use super::pool::Pool;
 pub(super) fn work(pool: &Pool) {
     let mut input = Input::new();
     while let Some(connection) = pool.next() {
-        // A panic has been told by the panic hook; it ends this connection and nothing else.
-        match catch_unwind(AssertUnwindSafe(|| connection.serve(pool, &mut input))) {
-            Ok(next) => pass_on(pool, next),
-            Err(_) => input = Input::new(),
+        // A panic has been told by the panic hook; it ends this connection and nothing else. The input holds nothing that
+        // outlives the connection.
+        if let Ok(next) = catch_unwind(AssertUnwindSafe(|| connection.serve(pool, &mut input))) {
+            pass_on(pool, next);
         }
     }
 }
@@ -21,7 +21,7 @@ pub(super) fn work(pool: &Pool) {
 fn pass_on(pool: &Pool, next: Next) {
     match next {
         Next::Queue(connection) => pool.queue(connection),
-        Next::Park(parked) => pool.lot.park(parked),
+        Next::Park(parked) => pool.recent.park([parked]),
         Next::Close(connection) => drop::<Connection>(connection),
     }
 }

@@ -5,10 +5,11 @@ use crate::support::*;
 #[test]
 fn who_comes_beyond_the_limit_reads_why_and_may_come_again() {
     let server = Server::start(&["--max-connections", "3", "--workers", "1"]);
+    // Busy ones, as idle ones would make room for others.
     let mut admitted: Vec<Client> = (0..3).map(|_| server.connect()).collect();
     for client in &mut admitted {
-        client.get("/small.txt", "");
-        assert_eq!(client.answer().status, 200);
+        client.get("/film.mp4", "");
+        assert_eq!(client.head().status, 206);
     }
     let mut beyond: Vec<Client> = (0..20).map(|_| server.connect()).collect();
     for client in &mut beyond {
@@ -19,6 +20,38 @@ fn who_comes_beyond_the_limit_reads_why_and_may_come_again() {
         assert_eq!(answer.field("Connection"), Some("close"));
         assert!(client.is_closed());
     }
+    for client in &mut admitted {
+        assert_film_bytes(&client.body(PART), 0, PART);
+    }
     admitted.pop();
     wait_until("there is room again", || server.get("/small.txt", "").status == 200);
+}
+
+#[test]
+fn near_the_limit_who_is_idle_for_longest_makes_room() {
+    let server = Server::start(&["--max-connections", "8", "--workers", "1"]);
+    let mut idle: Vec<Client> = (0..8).map(|_| server.connect()).collect();
+    for client in &mut idle {
+        client.get("/small.txt", "");
+        assert_eq!(client.answer().body, b"small");
+    }
+    // At first all of them are lively; somebody is told 503 until the first ones have settled.
+    wait_until("somebody made room", || server.get("/small.txt", "").status == 200);
+    assert!(idle[0].is_closed(), "the one that was idle for longest");
+    idle[7].get("/small.txt", "");
+    assert_eq!(idle[7].answer().body, b"small", "the last one was left alone");
+}
+
+#[test]
+fn without_descriptors_the_acceptor_waits_and_serves_again() {
+    let content = content();
+    let server = Server::start_under(&["prlimit", "--nofile=40"], content, &["--workers", "2"]);
+    let silent: Vec<Client> = (0..60).map(|_| server.connect()).collect();
+    server.wait_for_diagnostic("cannot accept connections");
+    drop(silent);
+    wait_until("it serves again", || {
+        let mut client = server.connect();
+        client.get("/small.txt", "");
+        client.answer().status == 200
+    });
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
 use rustix::process::{Pid, Signal, kill_process};
+use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 /// After so long a test gives up; nothing that is tested takes a tenth of it.
@@ -51,7 +52,12 @@ impl Server {
     }
 
     pub fn start_on(content: TempDir, flags: &[&str]) -> Self {
-        let mut child = reeld(content.path(), &["--host", "127.0.0.1", "--port", "0"])
+        Server::start_under(&[], content, flags)
+    }
+
+    /// Starts it by way of another program, which then becomes it.
+    pub fn start_under(wrapper: &[&str], content: TempDir, flags: &[&str]) -> Self {
+        let mut child = program(wrapper, content.path(), &["--host", "127.0.0.1", "--port", "0"])
             .args(flags)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -70,7 +76,11 @@ impl Server {
     }
 
     pub fn connect(&self) -> Client {
-        let stream = TcpStream::connect(self.address).expect("the server listens");
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        // Small, so that what the client has not read stays with the server.
+        socket.set_recv_buffer_size(64 * 1024).expect("a size");
+        socket.connect(&self.address.into()).expect("the server listens");
+        let stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.set_nodelay(true).expect("no delay");
         Client { stream, received: Vec::new() }
@@ -112,15 +122,24 @@ impl Server {
     }
 
     pub fn threads(&self) -> usize {
-        self.entries("task")
+        fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("the process exists").count()
     }
 
-    pub fn descriptors(&self) -> usize {
-        self.entries("fd")
+    /// Descriptors that the server holds for its clients: connections and files of the content folder.
+    pub fn held(&self) -> usize {
+        let links = self.links();
+        let sockets = links.iter().filter(|link| link.starts_with("socket:")).count();
+        let files = links.iter().filter(|link| Path::new(link).starts_with(self.content.path())).count();
+        // The listener, the pair of the signals; the content folder itself.
+        sockets - 3 + files - 1
     }
 
-    fn entries(&self, of: &str) -> usize {
-        fs::read_dir(format!("/proc/{}/{of}", self.child.id())).expect("the process exists").count()
+    /// What the descriptors of the server lead to.
+    fn links(&self) -> Vec<String> {
+        let entries = fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("the process exists");
+        // One that was closed meanwhile leads nowhere.
+        let links = entries.filter_map(|entry| fs::read_link(entry.expect("an entry").path()).ok());
+        links.map(|link| link.to_string_lossy().into_owned()).collect()
     }
 }
 
@@ -134,8 +153,17 @@ impl Drop for Server {
 
 /// The program, to be started with these arguments.
 pub fn reeld(content: &Path, flags: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_reeld"));
-    command.arg(content).args(flags).stdin(Stdio::null());
+    program(&[], content, flags)
+}
+
+fn program(wrapper: &[&str], content: &Path, flags: &[&str]) -> Command {
+    let mut words = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_reeld")]);
+    let mut command = Command::new(words.next().expect("a program"));
+    command.args(words).arg(content).args(flags).stdin(Stdio::null());
+    // What the caller's environment says is not what is tested.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REELD_")) {
+        command.env_remove(name);
+    }
     command
 }
 

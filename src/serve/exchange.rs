@@ -1,0 +1,114 @@
+//! An exchange: one request and its answer, from the moment it is decided until the last byte is sent.
+
+use std::fs::File;
+use std::net::{IpAddr, TcpStream};
+use std::time::{Duration, SystemTime};
+
+use super::pool::Pool;
+use super::transfer::{Progress, Transfer};
+use crate::http::framing::Content;
+use crate::http::response::Body;
+use crate::http::{Method, Refusal, Request, Response, target};
+use crate::limits::{LINGER_TIME, STALL_PROGRESS};
+use crate::ops::access_log::Line;
+use crate::site::Found;
+
+/// An answer under way.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    transfer: Transfer,
+    /// What was sent when the client last showed that it is alive.
+    sent_before: u64,
+    after: After,
+    /// Ends in the access log with the exchange, however that ends.
+    log_line: Option<Line>,
+}
+
+/// What comes after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// The next request, behind so many bytes of this one's content.
+    NextRequest { to_drop: u64 },
+    /// The end, when the client has taken the answer and closed its side too, or so much time has passed. Closing at once
+    /// could destroy the answer: whatever arrives at a closed socket is answered with a reset (RFC 9112 section 9.6).
+    Linger(Duration),
+}
+
+/// Bytes of a usual response head, so that it is written without growing.
+const LEAD_CAPACITY: usize = 512;
+
+impl Exchange {
+    /// The answer to a request. `request_line` is for the log.
+    pub fn answer(request: &Request, request_line: &[u8], peer: IpAddr, pool: &Pool) -> Self {
+        let now = SystemTime::now();
+        let (response, file) = response(request, pool, now);
+        let persistent = request.persistent && !response.close && !pool.stop.is_finishing();
+        let after = match (persistent, request.content) {
+            (true, Content::Dropped(to_drop)) => After::NextRequest { to_drop },
+            (true, _) => After::NextRequest { to_drop: 0 },
+            (false, _) => After::Linger(pool.settings.stall_timeout),
+        };
+        let log_line = pool.log.as_ref().map(|log| log.begin(peer, request_line, Some(request), response.status));
+        Exchange::new(&response, file, after, log_line, now)
+    }
+
+    /// The answer to a request that was not read, after which none is read.
+    pub fn last_words(refusal: Refusal, request_line: &[u8], peer: IpAddr, pool: &Pool) -> Self {
+        let mut response = Response::refusal(refusal);
+        if request_line.starts_with(b"HEAD ") {
+            response = response.without_body();
+        }
+        let log_line = pool.log.as_ref().map(|log| log.begin(peer, request_line, None, response.status));
+        Exchange::new(&response, None, After::Linger(LINGER_TIME), log_line, SystemTime::now())
+    }
+
+    fn new(response: &Response, file: Option<File>, after: After, log_line: Option<Line>, now: SystemTime) -> Self {
+        let mut lead = String::with_capacity(LEAD_CAPACITY);
+        let head_length = response.write(&mut lead, matches!(after, After::NextRequest { .. }), now);
+        let content = match (&response.body, file) {
+            (Body::File(bytes), Some(file)) => Some((file, bytes.clone())),
+            _ => None,
+        };
+        Exchange { transfer: Transfer::new(lead.into_bytes(), head_length, content), sent_before: 0, after, log_line }
+    }
+
+    /// Sends as far as the turn goes.
+    pub fn send(&mut self, stream: &TcpStream, pool: &Pool) -> Progress {
+        let progress = self.transfer.advance(stream, pool);
+        if let Some(line) = &mut self.log_line {
+            line.sent = self.transfer.content_sent();
+        }
+        progress
+    }
+
+    /// What comes when all is sent.
+    pub fn after(&self) -> After {
+        self.after
+    }
+
+    /// Whether the client took enough since this last said so to count as alive.
+    pub fn is_alive(&mut self) -> bool {
+        let sent = self.transfer.sent();
+        let alive = sent - self.sent_before >= STALL_PROGRESS;
+        if alive {
+            self.sent_before = sent;
+        }
+        alive
+    }
+}
+
+/// Decides the answer, and opens the file it takes bytes from.
+fn response<'a>(request: &Request, pool: &Pool<'a>, now: SystemTime) -> (Response<'a>, Option<File>) {
+    if let Some(response) = Response::to_method(request.method) {
+        return (response, None);
+    }
+    let found = target::read(request.target).and_then(|target| match pool.site.find(&target.path)? {
+        Found::File(resource) => {
+            let response = Response::file(request, resource.representation, &pool.settings.parts, now);
+            Ok((response, Some(resource.file)))
+        }
+        Found::Folder => Ok((Response::redirect(target.path.location(target.query)), None)),
+    });
+    let (response, file) = found.unwrap_or_else(|refusal| (Response::refusal(refusal), None));
+    if request.method == Method::Head { (response.without_body(), None) } else { (response, file) }
+}
