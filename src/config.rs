@@ -24,7 +24,7 @@ pub struct Config {
     pub serve: Settings,
 }
 
-/// The part size of the user's document.
+/// The part size that players are known to work with.
 const PART: Bytes = Bytes(5 * 1024 * 1024);
 
 /// A year: more is a mistake, and could not be added to a point in time.
@@ -43,14 +43,15 @@ impl Config {
     pub fn new(args: Args, environment: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let given = |name: &'static str, flag: Option<String>| Given::new(name, flag, &environment);
         let content = given("content", args.content).value.unwrap_or_else(|| "content".into());
-        let folders = if args.confidential.is_empty() {
-            let listed = given("confidential", None).value.unwrap_or_default();
-            listed.split(':').filter(|folder| !folder.is_empty()).map(String::from).collect()
+        let listed = given("confidential", None);
+        let (place, folders) = if args.confidential.is_empty() {
+            let folders = listed.value.unwrap_or_default();
+            (listed.place, folders.split(':').filter(|folder| !folder.is_empty()).map(String::from).collect())
         } else {
-            args.confidential
+            ("--confidential".into(), args.confidential)
         };
         let hidden = Hidden::new(folders.iter().map(String::as_str)).map_err(|folder| {
-            format!("--confidential is '{folder}'; it must be a folder in the content folder, relative to it")
+            format!("{place} is '{folder}'; it must be a folder in the content folder, relative to it")
         })?;
         let seconds =
             |name, flag, default| given(name, flag).read(Duration::from_secs(default), positive_seconds, SECONDS);
@@ -209,6 +210,8 @@ mod tests {
         ] {
             assert!(config(line, &[]).is_err(), "{line}");
         }
+        let confidential = config("", &[("REELD_CONFIDENTIAL", "../x")]).map(|_| ());
+        assert!(confidential.is_err_and(|sentence| sentence.starts_with("REELD_CONFIDENTIAL is '../x'")));
         let from_environment = config("", &[("REELD_WORKERS", "many")]).map(|_| ());
         assert_eq!(from_environment, Err("REELD_WORKERS is 'many'; it must be a number from 1 to 1024".to_string()));
     }

@@ -42,5 +42,6 @@ pub const UNSENT_MAX: u32 = 256 * 1024;
 /// Bytes of a peer's text (request line, referer, user agent) that one access-log field shows.
 pub const LOG_FIELD_MAX: usize = 1024;
 
-/// Bytes of access log that wait for a slow standard output; lines beyond it are dropped and counted.
-pub const LOG_BACKLOG_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of access log or diagnostics that wait for a slow standard output or standard error, beside those that are being
+/// written; lines beyond it are dropped and counted.
+pub const OUTLET_BACKLOG_MAX: usize = 4 * 1024 * 1024;

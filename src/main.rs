@@ -2,14 +2,17 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use reeld::args::{Args, Early};
 use reeld::config::Config;
-use reeld::ops::{AccessLog, diagnostics, file_limit, signals};
+use reeld::limits::SHED_MAX;
+use reeld::ops::{AccessLog, Outlet, diagnostics, file_limit, signals};
 use reeld::serve::{self, Listener, Stop};
 use reeld::site::Site;
 
@@ -22,22 +25,27 @@ const UNAVAILABLE: u8 = 69;
 const OS_ERROR: u8 = 71;
 const NO_PERMISSION: u8 = 77;
 
-/// Descriptors for everything that is no connection: the listener, files that are being opened, those who are told that
-/// there are too many. Where there are few, a quarter of them.
-const RESERVED_DESCRIPTORS: u64 = 64;
+/// Descriptors for everything that is no admitted connection: those who are told that there are too many, the listener, the
+/// folder. Where there are few, a quarter of them.
+const RESERVED_DESCRIPTORS: u64 = SHED_MAX as u64 + 64;
+
+/// A connection and the file it is sent.
+const DESCRIPTORS_OF_ONE: u64 = 2;
 
 fn main() -> ExitCode {
-    diagnostics::start();
-    match run() {
+    let Ok(diagnostics) = diagnostics::start() else { return ExitCode::from(OS_ERROR) };
+    let code = match run(&diagnostics) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure(code, sentence)) => {
             log::error!("{sentence}");
             ExitCode::from(code)
         }
-    }
+    };
+    diagnostics.flush();
+    code
 }
 
-fn run() -> Result<(), Failure> {
+fn run(diagnostics: &Outlet) -> Result<(), Failure> {
     let arguments: Result<Vec<String>, _> = std::env::args_os().skip(1).map(|word| word.into_string()).collect();
     let arguments = arguments.map_err(|word| Failure(USAGE, format!("the argument {word:?} is not UTF-8")))?;
     let args = match Args::read(&arguments) {
@@ -51,11 +59,26 @@ fn run() -> Result<(), Failure> {
     if args.version {
         return print(concat!("reeld ", env!("CARGO_PKG_VERSION")));
     }
-    let mut config = Config::new(args, |name| std::env::var(name).ok()).map_err(|sentence| Failure(USAGE, sentence))?;
+    let environment = environment()?;
+    let mut config =
+        Config::new(args, |name| environment.get(name).cloned()).map_err(|sentence| Failure(USAGE, sentence))?;
     fit_connections(&mut config);
     let site = Site::scan(&config.content, config.hidden.clone()).map_err(|error| no_content(&config, &error))?;
     let listener = Listener::bind(config.host.as_deref(), config.port).map_err(|error| no_address(&config, &error))?;
-    serve_until_told(&config, &site, listener).map_err(|error| Failure(OS_ERROR, format!("cannot start: {error}")))
+    serve_until_told(&config, &site, listener, diagnostics.clone())
+        .map_err(|error| Failure(OS_ERROR, format!("cannot start: {error}")))
+}
+
+/// The variables that are for us.
+fn environment() -> Result<HashMap<String, String>, Failure> {
+    let ours = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    let ours = ours.filter(|(name, _)| name.starts_with("REELD_"));
+    // Passing over a value that cannot be read could show what it was meant to hide.
+    ours.map(|(name, value)| match value.into_string() {
+        Ok(value) => Ok((name, value)),
+        Err(value) => Err(Failure(USAGE, format!("{name} is {value:?}; it must be UTF-8"))),
+    })
+    .collect()
 }
 
 fn print(text: &str) -> Result<(), Failure> {
@@ -63,17 +86,17 @@ fn print(text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure(OS_ERROR, format!("cannot write to standard output: {error}")))
 }
 
-fn serve_until_told(config: &Config, site: &Site, listener: Listener) -> io::Result<()> {
+fn serve_until_told(config: &Config, site: &Site, listener: Listener, diagnostics: Outlet) -> io::Result<()> {
     let stop = Arc::new(Stop::new()?);
     let stop_on_signal = Arc::clone(&stop);
-    signals::watch(move || stop_on_signal.finish())?;
+    signals::watch(diagnostics, move || stop_on_signal.finish())?;
     announce(config, site, listener.address()?);
     if !config.log {
         return serve::run(&config.serve, listener, site, None, &stop);
     }
-    let (log, writer) = AccessLog::start(io::stdout())?;
-    serve::run(&config.serve, listener, site, Some(log), &stop)?;
-    writer.finish();
+    let outlet = Outlet::start("access-log", io::stdout().as_fd().try_clone_to_owned()?)?;
+    serve::run(&config.serve, listener, site, Some(AccessLog::new(outlet.clone())), &stop)?;
+    outlet.flush();
     Ok(())
 }
 
@@ -100,7 +123,7 @@ fn announce(config: &Config, site: &Site, address: SocketAddr) {
 fn fit_connections(config: &mut Config) {
     let Some(limit) = file_limit::raise() else { return };
     let reserved = RESERVED_DESCRIPTORS.min(limit / 4);
-    let most = usize::try_from(limit - reserved).unwrap_or(usize::MAX).max(1);
+    let most = usize::try_from((limit - reserved) / DESCRIPTORS_OF_ONE).unwrap_or(usize::MAX).max(1);
     let wanted = config.serve.max_connections;
     if wanted > most {
         log::warn!(

@@ -87,8 +87,8 @@ impl Report {
     }
 }
 
-/// Main and signals; there is no access log here.
-const THREADS_BESIDE_SERVER: usize = 2;
+/// Main, signals and diagnostics; there is no access log here.
+const THREADS_BESIDE_SERVER: usize = 3;
 
 fn milliseconds(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)

@@ -1,47 +1,23 @@
-//! The access log: a line of NCSA Combined format for each answer, on standard output.
-//!
-//! Workers never wait for it: they add lines to a buffer, and one thread writes whatever the buffer holds. Where standard
-//! output is too slow for too long, lines are dropped and counted, and the count is told.
+//! The access log: a line of NCSA Combined format for each answer.
 
-use std::fmt::{self, Write as _};
-use std::io::{self, Write};
+use std::fmt;
+use std::fmt::Write;
 use std::net::IpAddr;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
+use super::outlet::Outlet;
 use crate::http::date::ImfDate;
 use crate::http::{Request, Status};
-use crate::limits::{LOG_BACKLOG_MAX, LOG_FIELD_MAX};
+use crate::limits::LOG_FIELD_MAX;
 
 /// The log as the workers see it.
-#[derive(Debug, Default)]
-pub struct AccessLog {
-    waiting: Mutex<Waiting>,
-    news: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    lines: Vec<u8>,
-    dropped: u64,
-    /// No line will come any more.
-    ended: bool,
-    /// The last line has been written.
-    finished: bool,
-}
-
-/// The thread that writes, as seen by whoever started it.
-#[derive(Debug)]
-pub struct Writer(Arc<AccessLog>);
-
-/// How long the last lines may take; a standard output that is stuck must not keep the server from ending.
-const LAST_LINES: Duration = Duration::from_secs(1);
+#[derive(Clone, Debug)]
+pub struct AccessLog(Outlet);
 
 /// The line of one answer. It is added to the log when it is dropped, that is, when the answer has ended in any way.
 #[derive(Debug)]
 pub struct Line {
-    log: Arc<AccessLog>,
+    outlet: Outlet,
     peer: IpAddr,
     request: String,
     status: Status,
@@ -52,96 +28,30 @@ pub struct Line {
 }
 
 impl AccessLog {
-    /// Starts the log; it writes to `out`.
-    pub fn start(out: impl Write + Send + 'static) -> io::Result<(Arc<Self>, Writer)> {
-        let log = Arc::new(AccessLog::default());
-        let for_thread = Arc::clone(&log);
-        thread::Builder::new().name("access-log".into()).spawn(move || for_thread.write_to(out))?;
-        Ok((Arc::clone(&log), Writer(log)))
+    /// A log that is written to this outlet.
+    pub fn new(outlet: Outlet) -> Self {
+        AccessLog(outlet)
     }
 
-    /// Begins the line of an answer. Without a `request` there was none that could be read; `line` is its first line as far
-    /// as it came.
-    pub fn begin(self: &Arc<Self>, peer: IpAddr, line: &[u8], request: Option<&Request>, status: Status) -> Line {
+    /// Begins the line of an answer. Without a `request` there was none that could be read; `request_line` is what came of its
+    /// first line.
+    pub fn begin(&self, peer: IpAddr, request_line: &[u8], request: Option<&Request>, status: Status) -> Line {
         let field = |name| escaped(request.and_then(|request| request.only(name)).unwrap_or_default());
         Line {
-            log: Arc::clone(self),
+            outlet: self.0.clone(),
             peer: peer.to_canonical(),
-            request: escaped(line),
+            request: escaped(request_line),
             status,
             referer: field("referer"),
             user_agent: field("user-agent"),
             sent: 0,
         }
     }
-
-    fn add(&self, line: &Line) {
-        let mut waiting = self.lock();
-        if waiting.lines.len() > LOG_BACKLOG_MAX {
-            waiting.dropped += 1;
-            return;
-        }
-        let was_empty = waiting.lines.is_empty();
-        writeln!(waiting.lines, "{line}").expect("a Vec takes every byte");
-        drop(waiting);
-        if was_empty {
-            self.news.notify_one();
-        }
-    }
-
-    /// Writes what comes until the log has ended and nothing is left.
-    fn write_to(&self, mut out: impl Write) {
-        let mut broken = false;
-        let mut lines = Vec::new();
-        loop {
-            let mut waiting = self.lock();
-            while waiting.lines.is_empty() && !waiting.ended {
-                waiting = self.news.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-            }
-            if waiting.lines.is_empty() {
-                waiting.finished = true;
-                self.news.notify_all();
-                return;
-            }
-            std::mem::swap(&mut lines, &mut waiting.lines);
-            let dropped = std::mem::take(&mut waiting.dropped);
-            drop(waiting);
-            if dropped > 0 {
-                log::warn!("standard output is too slow: {dropped} lines of the access log were dropped");
-            }
-            if !broken && let Err(error) = out.write_all(&lines).and_then(|()| out.flush()) {
-                log::error!("the access log ends, because standard output fails: {error}");
-                broken = true;
-            }
-            lines.clear();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Writer {
-    /// Waits until every line is written, or standard output has been stuck for too long.
-    pub fn finish(self) {
-        let mut waiting = self.0.lock();
-        waiting.ended = true;
-        self.0.news.notify_all();
-        let until = Instant::now() + LAST_LINES;
-        while !waiting.finished && Instant::now() < until {
-            let time = until.saturating_duration_since(Instant::now());
-            waiting = self.0.news.wait_timeout(waiting, time).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        if !waiting.finished {
-            log::warn!("standard output is stuck: the last lines of the access log are lost");
-        }
-    }
 }
 
 impl Drop for Line {
     fn drop(&mut self) {
-        self.log.add(self);
+        self.outlet.add(format!("{self}\n").as_bytes());
     }
 }
 
@@ -180,71 +90,53 @@ fn escaped(text: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::io::{BufRead, BufReader, PipeReader, pipe};
 
     use super::*;
     use crate::http::head::{NO_FIELDS, Reading, read};
 
     const PEER: IpAddr = IpAddr::V6(std::net::Ipv4Addr::new(192, 0, 2, 7).to_ipv6_mapped());
 
-    /// A place to write to that tells what was written, one message a write.
-    struct Told(mpsc::SyncSender<String>);
+    fn log() -> (AccessLog, BufReader<PipeReader>) {
+        let (reader, writer) = pipe().expect("a pipe");
+        let outlet = Outlet::start("log", writer.into()).expect("a thread");
+        (AccessLog::new(outlet), BufReader::new(reader))
+    }
 
-    impl Write for Told {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.send(String::from_utf8_lossy(bytes).into_owned()).map_err(io::Error::other)?;
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
+    fn next_line(reader: &mut impl BufRead) -> String {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("a line");
+        line
     }
 
     #[test]
     fn an_answer_has_its_line() {
-        let (tell, told) = mpsc::sync_channel(8);
-        let (log, writer) = AccessLog::start(Told(tell)).expect("a thread");
+        let (log, mut reader) = log();
         let head = b"GET /a%22\" HTTP/1.1\r\nHost: h\r\nReferer: http://h/\r\nUser-Agent: a\\b\"\t\xff\r\n\r\n";
         let mut fields = NO_FIELDS;
         let Ok(Reading::Whole(request, _)) = read(head, &mut fields) else { panic!("it is a whole head") };
         let mut line = log.begin(PEER, b"GET /a%22\" HTTP/1.1", Some(&request), Status::PartialContent);
         line.sent = 42;
         drop(line);
-        let line = told.recv().expect("a line");
+        let line = next_line(&mut reader);
         let (peer, rest) = line.split_once(" - - [").expect("a peer");
         let (date, rest) = rest.split_once("] ").expect("a date");
         assert_eq!(peer, "192.0.2.7");
         assert_eq!(date.len(), "06/Nov/1994:08:49:37 +0000".len());
         assert_eq!(rest, "\"GET /a%22\\x22 HTTP/1.1\" 206 42 \"http://h/\" \"a\\x5Cb\\x22\\x09\\xFF\"\n");
-        writer.finish();
     }
 
     #[test]
     fn an_unread_request_has_dashes() {
-        let (tell, told) = mpsc::sync_channel(8);
-        let (log, writer) = AccessLog::start(Told(tell)).expect("a thread");
+        let (log, mut reader) = log();
         drop(log.begin(PEER, b"", None, Status::RequestTimeout));
-        writer.finish();
-        assert!(told.recv().expect("a line").ends_with("] \"-\" 408 - \"-\" \"-\"\n"));
-        assert!(told.recv().is_err(), "one answer, one line");
+        assert!(next_line(&mut reader).ends_with("] \"-\" 408 - \"-\" \"-\"\n"));
     }
 
     #[test]
-    fn nobody_waits_for_a_slow_output() {
-        // A channel without room: the writer waits inside its first write until the test takes it.
-        let (tell, told) = mpsc::sync_channel(0);
-        let (log, writer) = AccessLog::start(Told(tell)).expect("a thread");
-        let long = vec![b'a'; LOG_FIELD_MAX];
-        let count = 3 * LOG_BACKLOG_MAX / LOG_FIELD_MAX;
-        for _ in 0..count {
-            drop(log.begin(PEER, &long, None, Status::Ok));
-        }
-        assert!(log.lock().dropped > 0, "more than the backlog was dropped rather than waited for");
-        assert!(log.lock().lines.len() < LOG_BACKLOG_MAX + 2 * LOG_FIELD_MAX);
-        let reader = thread::spawn(move || told.iter().map(|text| text.lines().count()).sum::<usize>());
-        writer.finish();
-        let written = reader.join().expect("it only counts");
-        assert!((1..count).contains(&written));
+    fn a_very_long_field_is_cut() {
+        let (log, mut reader) = log();
+        drop(log.begin(PEER, &[b'a'; 3 * LOG_FIELD_MAX], None, Status::UriTooLong));
+        assert_eq!(next_line(&mut reader).matches('a').count(), LOG_FIELD_MAX);
     }
 }

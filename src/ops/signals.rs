@@ -6,9 +6,11 @@ use std::thread;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-/// Starts a thread that calls `finish` on the first SIGTERM or SIGINT and ends the process on the second, with the exit
-/// code that a shell gives to a process ended by that signal.
-pub fn watch(finish: impl FnOnce() + Send + 'static) -> io::Result<()> {
+use super::outlet::Outlet;
+
+/// Starts a thread that calls `finish` on the first SIGTERM or SIGINT; on the second it flushes the diagnostics and ends the
+/// process, with the exit code that a shell gives to a process ended by that signal. Fails where there can be no thread.
+pub fn watch(diagnostics: Outlet, finish: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     thread::Builder::new().name("signals".into()).spawn(move || {
         let mut signals = signals.forever();
@@ -17,6 +19,7 @@ pub fn watch(finish: impl FnOnce() + Send + 'static) -> io::Result<()> {
         }
         if let Some(signal) = signals.next() {
             log::warn!("a second signal: transfers under way are cut");
+            diagnostics.flush();
             std::process::exit(128 + signal);
         }
     })?;

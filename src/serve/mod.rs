@@ -6,7 +6,6 @@
 
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::thread::{self, Scope};
 use std::time::Duration;
 
@@ -35,7 +34,8 @@ pub use stop::Stop;
 use keeper::Keeper;
 use pool::Pool;
 
-/// Threads of a server beside its workers: acceptor and the two lots. The process has three more: main, signals, access log.
+/// Threads of a server beside its workers: acceptor and the two lots. The process has four more: main, signals,
+/// diagnostics, access log.
 pub const THREADS_BESIDE_WORKERS: usize = 3;
 
 /// How to serve.
@@ -62,7 +62,7 @@ pub fn run(
     settings: &Settings,
     listener: Listener,
     site: &Site,
-    log: Option<Arc<AccessLog>>,
+    log: Option<AccessLog>,
     stop: &Stop,
 ) -> io::Result<()> {
     let pool = Pool::new(settings, site, log, stop)?;

@@ -28,7 +28,7 @@ pub(super) const CLIENT_WAIT: Duration = Duration::from_millis(5);
 pub(super) struct Pool<'a> {
     pub settings: &'a Settings,
     pub site: &'a Site,
-    pub log: Option<Arc<AccessLog>>,
+    pub log: Option<AccessLog>,
     pub stop: &'a Stop,
     /// Where connections are parked.
     pub recent: Lot,
@@ -47,12 +47,7 @@ pub(super) struct Pool<'a> {
 pub(super) struct Leisure<'a>(&'a AtomicUsize);
 
 impl<'a> Pool<'a> {
-    pub fn new(
-        settings: &'a Settings,
-        site: &'a Site,
-        log: Option<Arc<AccessLog>>,
-        stop: &'a Stop,
-    ) -> io::Result<Self> {
+    pub fn new(settings: &'a Settings, site: &'a Site, log: Option<AccessLog>, stop: &'a Stop) -> io::Result<Self> {
         let (recent, settled) = (Lot::new()?, Lot::new()?);
         let admission = Admission::new(settings.max_connections, [recent.bell(), settled.bell()].map(Arc::clone));
         // Room for every connection that there can be and for the end of every worker: sending never blocks.

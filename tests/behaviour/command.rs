@@ -1,7 +1,9 @@
 //! The command line: what it prints, what it refuses, and with which exit code.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -86,6 +88,9 @@ fn the_environment_counts_and_the_flag_wins() {
     };
     let (code, stderr) = environment(&[]);
     assert!(code == Some(64) && stderr.contains("REELD_WORKERS is 'none'"), "{stderr}");
+    let output = reeld(content.path(), &[]).env("REELD_CONFIDENTIAL", OsStr::from_bytes(b"caf\xe9")).output();
+    let output = output.expect("the program starts");
+    assert_eq!(output.status.code(), Some(64), "what cannot be read is not passed over");
     let (code, stderr) = environment(&["--workers", "0"]);
     assert!(code == Some(64) && stderr.contains("--workers is '0'"), "{stderr}");
 }

@@ -6,8 +6,8 @@ use reeld::serve::THREADS_BESIDE_WORKERS;
 
 use crate::support::*;
 
-/// Main, signals, access log.
-const THREADS_BESIDE_SERVER: usize = 3;
+/// Main, signals, diagnostics, access log.
+const THREADS_BESIDE_SERVER: usize = 4;
 
 /// Readers that asked for a part and took no more than its head.
 fn paused(server: &Server, count: usize) -> Vec<Client> {
