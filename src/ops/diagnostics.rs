@@ -11,7 +11,7 @@ use super::outlet::Outlet;
 /// What the `log` macros write to: an outlet, because no thread may wait for standard error.
 struct ToOutlet(Outlet);
 
-/// Sends what the `log` macros say to standard error. `RUST_LOG` chooses another level than `info`. Flush the outlet before
+/// Sends what the `log` macros say, and panics, to standard error. `RUST_LOG` chooses another level than `info`. Flush the outlet before
 /// the process ends. Fails where there can be no thread, and then nothing is said.
 pub fn start() -> io::Result<Outlet> {
     let outlet = Outlet::start("diagnostics", io::stderr().as_fd().try_clone_to_owned()?)?;
@@ -24,6 +24,8 @@ pub fn start() -> io::Result<Outlet> {
             level => writeln!(out, "reeld: {}: {}", level.as_str().to_ascii_lowercase(), record.args()),
         })
         .init();
+    // Once, and without waiting for standard error, which the usual hook does.
+    std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     Ok(outlet)
 }
 

@@ -196,6 +196,8 @@ impl Connection {
     /// Decides the answer to the request at the start of the input; None while its head is not whole.
     fn decide(&self, pool: &Pool, input: &mut Input) -> Option<Exchange> {
         let bytes = input.bytes();
+        #[cfg(test)]
+        assert!(!bytes.starts_with(b"PANIC "), "a test asked for it");
         let request_line = head::first_line(bytes);
         let mut fields = NO_FIELDS;
         let (exchange, used) = match head::read(bytes, &mut fields) {

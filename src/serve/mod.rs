@@ -101,3 +101,6 @@ fn spawn<'scope>(
 ) -> io::Result<()> {
     thread::Builder::new().name(name).spawn_scoped(scope, task).map(drop)
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,7 +84,16 @@ impl Site {
     }
 
     fn open(&self, relative: &[u8]) -> Result<Found<'_>, Refusal> {
-        let opened = self.root.open_beneath(relative).map_err(|error| refusal_for(error, relative))?;
+        let opened = match self.root.open_beneath(relative) {
+            Ok(opened) => opened,
+            Err(error) => {
+                // What is confidential is refused alike whether it exists or not, by whatever road.
+                if let Some(place) = self.root.place_of_missing(relative) {
+                    self.hidden.check(&place)?;
+                }
+                return Err(refusal_for(error, relative));
+            }
+        };
         if let Some(place) = &opened.place {
             self.hidden.check(place)?;
         }

@@ -32,6 +32,9 @@ const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGIC
 /// openat2(2) gives EAGAIN when a rename anywhere may have raced with a path that climbs; so often it is tried again.
 const RACES_MAX: usize = 8;
 
+/// So many folders of a missing path are looked for. Deeper ones are missing by any road, so nothing is told by saying so.
+const MISSING_FOLDERS_MAX: usize = 32;
+
 impl Root {
     /// Opens the content folder.
     pub fn open(content: &Path) -> io::Result<Self> {
@@ -53,6 +56,18 @@ impl Root {
         }
     }
 
+    /// Where a missing file would lie if symbolic links lead there; None if they do not.
+    pub fn place_of_missing(&self, relative: &[u8]) -> Option<Vec<u8>> {
+        let without_links = openat2(&self.folder, relative, READ, Mode::empty(), BENEATH | ResolveFlags::NO_SYMLINKS);
+        if !self.has_openat2 || without_links.err() != Some(Errno::LOOP) {
+            return None;
+        }
+        let slashes = relative.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/').take(MISSING_FOLDERS_MAX);
+        let mut folders = slashes.map(|(slash, _)| relative.split_at(slash));
+        let (opened, rest) = folders.find_map(|(folder, rest)| Some((self.open_beneath(folder).ok()?, rest)))?;
+        Some([&opened.place?, rest].concat())
+    }
+
     fn open_through_links(&self, relative: &[u8]) -> io::Result<Opened> {
         for _ in 0..RACES_MAX {
             match openat2(&self.folder, relative, READ, Mode::empty(), BENEATH) {
@@ -61,7 +76,8 @@ impl Root {
                     let root = place_of(&self.folder)?;
                     // A root of "/" ends in the slash that the other places have after theirs.
                     let rest = place.strip_prefix(root.strip_suffix(b"/").unwrap_or(&root));
-                    let inside = rest.and_then(|rest| rest.strip_prefix(b"/")).ok_or(Errno::XDEV)?;
+                    let rest = rest.filter(|rest| rest.is_empty() || rest.starts_with(b"/")).ok_or(Errno::XDEV)?;
+                    let inside = rest.strip_prefix(b"/").unwrap_or(rest);
                     return Ok(Opened { file: fd.into(), place: Some(inside.to_vec()) });
                 }
                 Err(Errno::AGAIN) => {}

@@ -26,6 +26,7 @@ fn site(content: &std::path::Path) -> Site {
     }
     symlink("../confidential/x", content.join("films/leak.txt")).expect("a link");
     symlink("confidential", content.join("alias")).expect("a link");
+    symlink(".", content.join("self")).expect("a link");
     symlink(".git", content.join("git")).expect("a link");
     rustix::fs::mkfifoat(rustix::fs::CWD, content.join("pipe"), 0o644.into()).expect("a FIFO");
     Site::scan(content, Hidden::new([]).expect("no further folders")).expect("the folder can be scanned")
@@ -50,6 +51,12 @@ fn targets_lead_to_files_and_refusals() {
         ("/confidential/", "403"),
         ("/films/leak.txt", "403"),
         ("/alias/x", "403"),
+        ("/alias/none", "403"),
+        ("/alias/none/none", "403"),
+        ("/self/confidential/none", "403"),
+        ("/self/films/a.mp4", "films/a.mp4"),
+        ("/self/films/none", "404"),
+        ("/self", "folder"),
         ("/git/z", "404"),
         ("/films/confidential/y", "films/confidential/y"),
         ("/.git/z", "404"),
