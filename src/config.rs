@@ -30,7 +30,7 @@ const PART: Bytes = Bytes(5 * 1024 * 1024);
 /// A year: more is a mistake, and could not be added to a point in time.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// More threads than this are a mistake: the lot, not the pool, holds the crowd.
+/// More threads than this are a mistake: the lots, not the pool, hold the crowd.
 const MOST_WORKERS: usize = 1024;
 
 /// More connections than this have no descriptors on any usual system.

@@ -9,7 +9,7 @@
 //! | 6 | `main.rs` | the command: configuration → listening socket → server → exit code |
 //! | 5 | [`config`] | flags and environment → a configuration that is valid |
 //! | 4 | [`args`] | the flags as typed |
-//! | 3 | [`serve`] | acceptor, channel, workers, lot: how requests share the threads |
+//! | 3 | [`serve`] | acceptor, channel, workers, lots: how requests share the threads |
 //! | 2 | [`ops`] | what the operator sees and does: access log, diagnostics, signals, limits of the system |
 //! | 1 | [`site`] | what is served: the index, opening a file beneath the root, what is hidden, what a file is |
 //! | 0 | [`http`] | what HTTP says: pure functions and closed enums |
@@ -22,7 +22,7 @@
 //!
 //! ```text
 //!            accept                recv                       park (no progress, others wait)
-//!  clients ─────────▶ acceptor ─▶ channel ─▶ worker ×N ────────────────────────▶ lot (one thread, poll(2))
+//!  clients ─────────▶ acceptor ─▶ channel ─▶ worker ×N ────────────────────────▶ lots (two threads, poll(2))
 //!                                   ▲          │  keep-alive loop, pread → send        │
 //!                                   └──────────┴───────────────────────────────────────┘
 //!                                         ready again, or its turn is over
