@@ -2,12 +2,7 @@
 
 use std::thread;
 
-use reeld::serve::THREADS_BESIDE_WORKERS;
-
 use crate::support::*;
-
-/// Main, signals, diagnostics, access log.
-const THREADS_BESIDE_SERVER: usize = 4;
 
 /// Readers that asked for a part and took no more than its head.
 fn paused(server: &Server, count: usize) -> Vec<Client> {
@@ -53,13 +48,11 @@ fn one_worker_serves_beside_idle_silent_slow_and_paused_clients() {
 #[test]
 fn the_number_of_threads_does_not_depend_on_the_clients() {
     let server = Server::start(&["--workers", "3"]);
-    let expected = 3 + THREADS_BESIDE_WORKERS + THREADS_BESIDE_SERVER;
-    assert_eq!(server.get("/small.txt", "").status, 200);
-    assert_eq!(server.threads(), expected);
+    server.wait_for_threads(3);
     let paused = paused(&server, 50);
     let _idle: Vec<Client> = (0..100).map(|_| server.connect()).collect();
     assert_eq!(server.get("/small.txt", "").status, 200);
-    assert_eq!(server.threads(), expected);
+    assert_eq!(server.threads(), threads_with(3));
     drop(paused);
 }
 

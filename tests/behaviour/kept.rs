@@ -62,8 +62,7 @@ fn the_connection_ends_when_the_client_wants_it_to() {
 #[test]
 fn clients_that_vanish_leave_nothing_behind() {
     let server = Server::start(&["--workers", "2"]);
-    server.get("/small.txt", "");
-    let threads = server.threads();
+    server.wait_for_threads(2);
     for round in 0..100 {
         let mut client = server.connect();
         match round % 4 {
@@ -77,7 +76,7 @@ fn clients_that_vanish_leave_nothing_behind() {
         }
     }
     wait_until("all descriptors are given back", || server.held() == 0);
-    assert_eq!(server.threads(), threads);
+    assert_eq!(server.threads(), threads_with(2));
     assert_eq!(server.get("/small.txt", "").body, b"small");
 }
 

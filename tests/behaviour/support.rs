@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
+use reeld::serve::THREADS_BESIDE_WORKERS;
 use rustix::process::{Pid, Signal, kill_process};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
@@ -21,6 +22,11 @@ pub const FILM: usize = 2 * PART + 12_345;
 /// The byte at a position of the film: no two stretches of it are alike for long.
 pub fn film_byte(position: usize) -> u8 {
     (position ^ (position >> 8).wrapping_mul(31) ^ (position >> 16).wrapping_mul(17)) as u8
+}
+
+/// All threads of a server with so many workers: those of the pool, and main, signals, diagnostics and access log.
+pub fn threads_with(workers: usize) -> usize {
+    workers + THREADS_BESIDE_WORKERS + 4
 }
 
 /// A content folder: `film.mp4` of [`FILM`] bytes, `small.txt`, a page, an empty file, and a secret.
@@ -119,6 +125,10 @@ impl Server {
         let mut log = String::new();
         self.child.stdout.take().expect("it is piped").read_to_string(&mut log).expect("a text");
         log
+    }
+
+    pub fn wait_for_threads(&self, workers: usize) {
+        wait_until("all threads have started", || self.threads() == threads_with(workers));
     }
 
     pub fn threads(&self) -> usize {
