@@ -42,10 +42,10 @@ pub(super) fn content(request: &Request) -> Result<Content, Refusal> {
 /// RFC 9112 section 6.1 and 6.3.
 fn check_transfer_encoding(request: &Request, length: Option<u64>) -> Result<(), Refusal> {
     if request.version == Version::Http10 {
-        return Err(bad("HTTP/1.0 has no Transfer-Encoding."));
+        return Err(Refusal::malformed("HTTP/1.0 has no Transfer-Encoding."));
     }
     if length.is_some() {
-        return Err(bad("The request has both a Content-Length and a Transfer-Encoding."));
+        return Err(Refusal::malformed("The request has both a Content-Length and a Transfer-Encoding."));
     }
     let (mut chunked, mut others, mut ends_in_chunked) = (0, 0, false);
     for coding in request.every("transfer-encoding").flat_map(list_members) {
@@ -55,7 +55,7 @@ fn check_transfer_encoding(request: &Request, length: Option<u64>) -> Result<(),
     match (chunked, ends_in_chunked, others) {
         (1, true, 0) => Ok(()),
         (1, true, _) => Err(Refusal::close(Status::NotImplemented, "The only transfer coding known here is chunked.")),
-        _ => Err(bad("The Transfer-Encoding of the request does not end in one chunked.")),
+        _ => Err(Refusal::malformed("The Transfer-Encoding of the request does not end in one chunked.")),
     }
 }
 
@@ -64,10 +64,10 @@ fn content_length(request: &Request) -> Result<Option<u64>, Refusal> {
     let mut length = None;
     for value in request.every("content-length") {
         for member in value.split(|&byte| byte == b',') {
-            let number =
-                digits(member.trim_ascii()).ok_or(bad("The Content-Length of the request is not a number."))?;
+            let number = digits(member.trim_ascii())
+                .ok_or(Refusal::malformed("The Content-Length of the request is not a number."))?;
             if length.is_some_and(|length| length != number) {
-                return Err(bad("The request has two different Content-Lengths."));
+                return Err(Refusal::malformed("The request has two different Content-Lengths."));
             }
             length = Some(number);
         }
@@ -90,10 +90,6 @@ pub(super) fn persistent(request: &Request) -> bool {
         Version::Http10 => request.lists("connection", "keep-alive"),
     };
     asked && !request.lists("connection", "close") && request.content != Content::Unread
-}
-
-const fn bad(why: &'static str) -> Refusal {
-    Refusal::close(Status::BadRequest, why)
 }
 
 #[cfg(test)]

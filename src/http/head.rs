@@ -66,7 +66,7 @@ pub fn read<'a>(bytes: &'a [u8], fields: &'a mut [Field<'a>; FIELDS_MAX]) -> Res
             return Err(too_large("The request has more than 100 header fields."));
         }
         Ok(httparse::Status::Partial) | Err(_) => {
-            return Err(bad("A header field of the request is malformed."));
+            return Err(Refusal::malformed("A header field of the request is malformed."));
         }
     };
     let mut request = Request { method, target, version, content: Content::None, persistent: false, fields };
@@ -123,12 +123,12 @@ fn find_head(bytes: &[u8]) -> Result<Option<Span>, Refusal> {
     while let Some(length) = bytes[start..].iter().position(|&byte| byte == b'\n') {
         let feed = start + length;
         if length == 0 || bytes[feed - 1] != b'\r' {
-            return Err(bad("A line of the request ends without CR."));
+            return Err(Refusal::malformed("A line of the request ends without CR."));
         }
         let next = feed + 1;
         match &line {
             None if length == 1 && next > 2 * EMPTY_LINES_MAX => {
-                return Err(bad("The request begins with too many empty lines."));
+                return Err(Refusal::malformed("The request begins with too many empty lines."));
             }
             None if length == 1 => {}
             None => {
@@ -169,13 +169,13 @@ fn request_line(line: &[u8]) -> Result<(Method, &[u8], Version), Refusal> {
     let mut words = line.split(|&byte| byte == b' ');
     let (Some(method), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
     else {
-        return Err(bad("The request line is not: method, target, version, with one space between."));
+        return Err(Refusal::malformed("The request line is not: method, target, version, with one space between."));
     };
     if method.is_empty() || !method.iter().all(|&byte| is_token(byte)) {
-        return Err(bad("The method of the request is malformed."));
+        return Err(Refusal::malformed("The method of the request is malformed."));
     }
     if target.is_empty() || !target.iter().all(|&byte| byte.is_ascii_graphic() && byte != b'#') {
-        return Err(bad("The target of the request has a character that must be percent-encoded."));
+        return Err(Refusal::malformed("The target of the request has a character that must be percent-encoded."));
     }
     Ok((method_named(method), target, version_named(version)?))
 }
@@ -197,7 +197,7 @@ fn version_named(name: &[u8]) -> Result<Version, Refusal> {
         [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
             Err(Refusal::close(Status::HttpVersionNotSupported, "Only HTTP/1.1 and HTTP/1.0 are spoken here."))
         }
-        _ => Err(bad("The version of the request is malformed.")),
+        _ => Err(Refusal::malformed("The version of the request is malformed.")),
     }
 }
 
@@ -210,9 +210,11 @@ fn is_token(byte: u8) -> bool {
 fn check_host(request: &Request) -> Result<(), Refusal> {
     let mut hosts = request.every("host");
     match (hosts.next(), hosts.next(), request.version) {
-        (None, _, Version::Http11) => Err(bad("The request has no Host field.")),
-        (Some(_), Some(_), _) => Err(bad("The request has more than one Host field.")),
-        (Some(host), None, _) if !is_authority(host) => Err(bad("The Host field of the request is malformed.")),
+        (None, _, Version::Http11) => Err(Refusal::malformed("The request has no Host field.")),
+        (Some(_), Some(_), _) => Err(Refusal::malformed("The request has more than one Host field.")),
+        (Some(host), None, _) if !is_authority(host) => {
+            Err(Refusal::malformed("The Host field of the request is malformed."))
+        }
         _ => Ok(()),
     }
 }
@@ -232,10 +234,6 @@ pub(super) fn is_authority(text: &[u8]) -> bool {
             name.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) && is_port(rest)
         }
     }
-}
-
-const fn bad(why: &'static str) -> Refusal {
-    Refusal::close(Status::BadRequest, why)
 }
 
 const fn too_large(why: &'static str) -> Refusal {

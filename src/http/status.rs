@@ -63,7 +63,7 @@ pub struct Refusal {
     pub status: Status,
     /// One sentence of why, for the body of the answer.
     pub why: &'static str,
-    /// Whether the bytes that follow can no longer be trusted to be a request, so that the connection must end.
+    /// Whether the connection must end, because what follows on it may be no request, or will not be read.
     pub close: bool,
 }
 
@@ -74,6 +74,11 @@ impl Refusal {
 
     /// For a request of which only the beginning came.
     pub const TOO_SLOW: Self = Refusal::close(Status::RequestTimeout, "The request did not arrive in time.");
+
+    /// For a request that is not HTTP, or that two readers could understand differently.
+    pub const fn malformed(why: &'static str) -> Self {
+        Refusal::close(Status::BadRequest, why)
+    }
 
     /// A refusal after which the connection serves the next request.
     pub const fn keep(status: Status, why: &'static str) -> Self {

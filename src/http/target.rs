@@ -47,6 +47,8 @@ fn after_authority(target: &[u8]) -> Result<&[u8], Refusal> {
     Ok(&rest[authority..])
 }
 
+const BAD_PERCENT: Refusal = bad("A percent sign in the target is not followed by two hexadecimal digits.");
+
 fn percent_decode(text: &[u8]) -> Result<Vec<u8>, Refusal> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -54,9 +56,9 @@ fn percent_decode(text: &[u8]) -> Result<Vec<u8>, Refusal> {
         let (byte, next) = match (first, after) {
             (b'%', [high, low, next @ ..]) => match (hex(*high), hex(*low)) {
                 (Some(high), Some(low)) => (high << 4 | low, next),
-                _ => return Err(bad("A percent sign in the target is not followed by two hexadecimal digits.")),
+                _ => return Err(BAD_PERCENT),
             },
-            (b'%', _) => return Err(bad("A percent sign in the target is not followed by two hexadecimal digits.")),
+            (b'%', _) => return Err(BAD_PERCENT),
             (byte, next) => (*byte, next),
         };
         if byte == 0 {

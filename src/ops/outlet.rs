@@ -41,7 +41,8 @@ impl Outlet {
     pub fn start(name: &str, out: OwnedFd) -> io::Result<Self> {
         let outlet = Outlet::default();
         let shared = Arc::clone(&outlet.0);
-        thread::Builder::new().name(name.into()).spawn(move || shared.write_to(&out))?;
+        let thread_name = name.to_string();
+        thread::Builder::new().name(name.into()).spawn(move || shared.write_to(&out, &thread_name))?;
         Ok(outlet)
     }
 
@@ -72,8 +73,9 @@ impl Outlet {
 }
 
 impl Shared {
-    /// Writes what comes. A write that fails for good loses these lines; the next ones may fare better.
-    fn write_to(&self, out: &OwnedFd) {
+    /// Writes what comes. A write that fails loses its lines, which is told once; the next ones may fare better.
+    fn write_to(&self, out: &OwnedFd, name: &str) {
+        let mut told = false;
         let mut lines = Vec::new();
         let mut waiting = self.lock();
         loop {
@@ -87,7 +89,11 @@ impl Shared {
             }
             waiting.writing = true;
             drop(waiting);
-            write_all(out, &lines);
+            if let Err(error) = write_all(out, &lines)
+                && !std::mem::replace(&mut told, true)
+            {
+                log::error!("what goes to {name} is lost: {error}");
+            }
             lines.clear();
             waiting = self.lock();
             waiting.writing = false;
@@ -105,7 +111,7 @@ fn lost(lines: impl Display) -> String {
 }
 
 /// Writes all of it, also where the descriptor was set not to block by whoever shares it.
-fn write_all(out: &OwnedFd, mut bytes: &[u8]) {
+fn write_all(out: &OwnedFd, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match rustix::io::write(out, bytes) {
             Ok(count) => bytes = &bytes[count..],
@@ -114,9 +120,10 @@ fn write_all(out: &OwnedFd, mut bytes: &[u8]) {
                 // An interrupted poll is tried again with the write.
                 let _ = poll(&mut [PollFd::from_borrowed_fd(out.as_fd(), PollFlags::OUT)], None);
             }
-            Err(_) => return,
+            Err(error) => return Err(error.into()),
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -128,7 +135,7 @@ mod tests {
     #[test]
     fn lines_are_written_in_order() {
         let (mut reader, writer) = pipe().expect("a pipe");
-        let outlet = Outlet::start("outlet", writer.into()).expect("a thread");
+        let outlet = Outlet::start("test", writer.into()).expect("a thread");
         outlet.add(b"one\n");
         outlet.add(b"two\n");
         outlet.flush();
@@ -141,7 +148,7 @@ mod tests {
     fn nobody_waits_for_a_slow_outlet_and_what_is_lost_is_told() {
         let (mut reader, writer) = pipe().expect("a pipe");
         rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::NONBLOCK).expect("it is a pipe");
-        let outlet = Outlet::start("outlet", writer.into()).expect("a thread");
+        let outlet = Outlet::start("test", writer.into()).expect("a thread");
         let line = [&[b'a'; 1023][..], b"\n"].concat();
         let count = 3 * OUTLET_BACKLOG_MAX / line.len();
         for _ in 0..count {
