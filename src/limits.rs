@@ -29,7 +29,7 @@ pub const LINGER_TIME: Duration = Duration::from_secs(5);
 /// Bytes that a reader must take within `--stall-timeout` to be alive, so that one byte a second is not.
 pub const STALL_PROGRESS: u64 = 64 * 1024;
 
-/// Connections beyond `--max-connections` that are told so with 503 at one time; further ones wait in the backlog.
+/// Connections beyond `--max-connections` that are told so with 503 at one time, at most; further ones wait in the backlog.
 pub const SHED_MAX: usize = 256;
 
 /// Connections that the kernel keeps for the acceptor; std's 128 is too small for a burst of 500 (listen(2)).

@@ -12,7 +12,6 @@ use super::admission::Permit;
 use super::connection::Connection;
 use super::listener::Listener;
 use super::pool::Pool;
-use crate::limits::SHED_MAX;
 
 /// How long to wait before the next try when the system is out of descriptors or memory: doubled from the first to the
 /// last of these while it goes on.
@@ -56,7 +55,7 @@ pub(super) fn accept(pool: &Pool, listener: Listener, own: Permit) {
 /// Accepts until the backlog is empty. Fails only where waiting may help.
 fn accept_all(pool: &Pool, listener: &TcpListener) -> io::Result<()> {
     loop {
-        while pool.admission.is_full() && pool.admission.shed() >= SHED_MAX {
+        while pool.admission.is_full() && pool.admission.is_shed_full() {
             // The others wait in the backlog until some of these have read that there are too many.
             if pool.stop.is_finishing() {
                 return Ok(());

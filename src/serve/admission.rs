@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::wake::Wake;
+use crate::limits::SHED_MAX;
 
 /// Counts the connections, and rings when the last one has gone.
 #[derive(Debug)]
@@ -15,6 +16,9 @@ pub struct Admission {
     permits: AtomicUsize,
     all_gone: [Arc<Wake>; 2],
 }
+
+/// So many are told at one time however low the limit is.
+const FEWEST_SHED: usize = 16;
 
 /// What a connection is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,9 +81,10 @@ impl Admission {
         self.admitted.load(Ordering::SeqCst) >= self.limit
     }
 
-    /// Connections that are being told that there are too many.
-    pub fn shed(&self) -> usize {
-        self.shed.load(Ordering::SeqCst)
+    /// Whether as many are being told that there are too many as there is room for. Where the limit is low because there
+    /// are few descriptors, there are few for them as well.
+    pub fn is_shed_full(&self) -> bool {
+        self.shed.load(Ordering::SeqCst) >= (self.limit / 2).clamp(FEWEST_SHED, SHED_MAX)
     }
 
     /// How many idle connections should make room, because the limit is near: those beyond 15/16 of it, or the last
@@ -95,7 +100,7 @@ impl Admission {
 
     /// Connections of any kind.
     pub fn connections(&self) -> usize {
-        self.admitted.load(Ordering::SeqCst) + self.shed()
+        self.admitted.load(Ordering::SeqCst) + self.shed.load(Ordering::SeqCst)
     }
 }
 

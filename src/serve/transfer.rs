@@ -12,7 +12,8 @@ use rustix::net::{SendFlags, send};
 use super::pool::Pool;
 use crate::bytes::Bytes;
 
-/// Bytes that are read from a file at once: a quarter of a usual L2 cache, and as much as the socket takes at once.
+/// Bytes that are read from a file at once: a fraction of a usual L2 cache. What the client does not take is read again
+/// later; to read only as much as it took last measured no better.
 pub(super) const CHUNK: usize = 256 * 1024;
 
 /// Bytes that a transfer may send before those that wait for a worker have their turn.
