@@ -59,7 +59,7 @@ run() {
         "$(percentile 50)" "$(percentile 95)" "$(percentile 99)"
 }
 
-run clock.mp4 200 200 # the test of the user's document: ab -k -c 200 -n 200
+run clock.mp4 200 200 # the first test that reeld was written for: ab -k -c 200 -n 200
 for concurrency in "${concurrencies[@]}"; do
     run about.txt "$concurrency" $((20 * concurrency))
     run clock.mp4 "$concurrency" "$concurrency"

@@ -20,10 +20,11 @@ pub const METHOD_MAX: usize = 32;
 /// Bytes of a request body that are read and dropped to keep a connection; a longer body costs its sender the connection.
 pub const DROPPED_BODY_MAX: u64 = 64 * 1024;
 
-/// Bytes read and dropped after a final answer, so that unread input does not destroy it (RFC 9112 section 9.6).
+/// Bytes read and dropped after a final answer, so that they do not destroy it (RFC 9112 section 9.6).
 pub const LINGER_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// How long a connection may linger after its final answer; nginx waits 5 s for each read.
+/// How long a connection may linger after the answer to a request that was not read, and once the server ends; nginx waits
+/// 5 s for each read. After any other final answer the client has the time of `--stall-timeout` to take it.
 pub const LINGER_TIME: Duration = Duration::from_secs(5);
 
 /// Bytes that a reader must take within `--stall-timeout` to be alive, so that one byte a second is not.

@@ -61,7 +61,7 @@ struct ContentRange {
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// What is told to the connections beyond the limit.
+/// When a client may come again that was told 503.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Validators {

@@ -48,6 +48,7 @@ pub(super) fn accept(pool: &Pool, listener: Listener, own: Permit) {
     drop(listener);
     log::info!("no new connections, to be finished: {}", pool.admission.connections());
     drop(own);
+    // The lots close those who are idle.
     pool.recent.wake();
     pool.settled.wake();
 }

@@ -1,8 +1,8 @@
 //! The server: an acceptor, a channel, a fixed pool of workers, and the lots.
 //!
-//! Begin with [`connection`], the road of a request. Around it: [`listener`], [`acceptor`] and [`admission`] (who comes in),
-//! [`pool`] (what the threads share) and [`worker`], [`exchange`] (a request and its answer), [`input`] and [`transfer`] (the
-//! bytes in and out), [`lot`], [`keeper`] and [`wake`] (where connections wait), [`stop`] (the end).
+//! Begin with `connection`, the road of a request. Around it: `listener`, `acceptor` and `admission` (who comes in),
+//! `pool` (what the threads share) and `worker`, `exchange` (a request and its answer), `input` and `transfer` (the
+//! bytes in and out), `lot`, `keeper` and `wake` (where connections wait), `stop` (the end).
 
 use std::io;
 use std::num::NonZeroUsize;

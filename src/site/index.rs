@@ -45,7 +45,7 @@ impl Index {
                 Ok((entry, metadata)) if metadata.is_file() => {
                     let path = relative(&entry);
                     let content_type = media_type::of(&path);
-                    let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                    let modified = super::modified(&metadata);
                     files.insert(path, Entry { size: Bytes(metadata.len()), modified, content_type });
                 }
                 Ok(_) => {}

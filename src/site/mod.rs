@@ -1,10 +1,10 @@
 //! What is served: the content folder, its index and its rules.
 //!
-//! [`index`] (what the scan found), [`hidden`] (what must not be seen), [`open`] (a file beneath the root and nothing
-//! else), [`media_type`] (what a file is).
+//! `index` (what the scan found), `hidden` (what must not be seen), `open` (a file beneath the root and nothing
+//! else), `media_type` (what a file is).
 
 use std::borrow::Cow;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::time::SystemTime;
 
@@ -108,11 +108,14 @@ impl Site {
             Some(entry) => Cow::Borrowed(&*entry.content_type),
             None => media_type::of(relative),
         };
-        // A filesystem without modification times has one that is equally wrong for every file.
-        let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        let validators = Validators { size: metadata.len(), modified };
+        let validators = Validators { size: metadata.len(), modified: modified(&metadata) };
         Ok(Found::File(Resource { file: opened.file, representation: Representation { validators, content_type } }))
     }
+}
+
+/// A filesystem without modification times has one that is equally wrong for every file.
+fn modified(metadata: &Metadata) -> SystemTime {
+    metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// What the peer is told when a file cannot be opened: the one place where an error of the system becomes a status.

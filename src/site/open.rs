@@ -28,6 +28,7 @@ pub struct Opened {
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
+const WITHOUT_LINKS: ResolveFlags = BENEATH.union(ResolveFlags::NO_SYMLINKS);
 
 /// openat2(2) gives EAGAIN when a rename anywhere may have raced with a path that climbs; so often it is tried again.
 const RACES_MAX: usize = 8;
@@ -49,7 +50,7 @@ impl Root {
         if !self.has_openat2 {
             return Ok(Opened { file: open_step_by_step(&self.folder, relative)?, place: None });
         }
-        match openat2(&self.folder, relative, READ, Mode::empty(), BENEATH | ResolveFlags::NO_SYMLINKS) {
+        match openat2(&self.folder, relative, READ, Mode::empty(), WITHOUT_LINKS) {
             Ok(fd) => Ok(Opened { file: fd.into(), place: None }),
             Err(Errno::LOOP) => self.open_through_links(relative),
             Err(error) => Err(error.into()),
@@ -58,8 +59,10 @@ impl Root {
 
     /// Where a missing file would lie if symbolic links lead there; None if they do not.
     pub fn place_of_missing(&self, relative: &[u8]) -> Option<Vec<u8>> {
-        let without_links = openat2(&self.folder, relative, READ, Mode::empty(), BENEATH | ResolveFlags::NO_SYMLINKS);
-        if !self.has_openat2 || without_links.err() != Some(Errno::LOOP) {
+        if !self.has_openat2 || !relative.contains(&b'/') {
+            return None;
+        }
+        if openat2(&self.folder, relative, READ, Mode::empty(), WITHOUT_LINKS).err() != Some(Errno::LOOP) {
             return None;
         }
         let slashes = relative.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/').take(MISSING_FOLDERS_MAX);
