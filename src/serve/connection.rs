@@ -17,6 +17,7 @@ use rustix::net::{RecvFlags, recv};
 use socket2::SockRef;
 
 use super::admission::{Kind, Permit};
+use super::disk::DiskRight;
 use super::exchange::{After, Exchange};
 use super::input::Input;
 use super::lot::{Interest, Parked};
@@ -75,6 +76,7 @@ enum Patience {
 /// Why a worker lets go of a connection.
 enum Pause {
     Wait(Interest),
+    WaitForDisk,
     TurnOver,
     End,
 }
@@ -83,6 +85,7 @@ enum Pause {
 pub(super) enum Next {
     Queue(Connection),
     Park(Parked),
+    WaitForDisk(Connection),
     Close(Connection),
 }
 
@@ -102,6 +105,11 @@ impl Connection {
         match pause {
             Pause::End => Next::Close(self),
             Pause::TurnOver => Next::Queue(self),
+            Pause::WaitForDisk => {
+                // That the disk is slow is no fault of the client.
+                self.state.deadline = None;
+                Next::WaitForDisk(self)
+            }
             Pause::Wait(interest) => {
                 let interest = if self.is_patient() { Interest::Drops } else { interest };
                 let deadline = self.deadline(pool);
@@ -232,6 +240,10 @@ impl Connection {
                     self.enter(stage);
                     Ok(())
                 }
+                Err(Pause::WaitForDisk) => {
+                    self.state.expired = true;
+                    Err(Pause::WaitForDisk)
+                }
                 Err(pause) if exchange.is_alive() => {
                     self.state.deadline = None;
                     Err(pause)
@@ -284,6 +296,13 @@ impl Connection {
         self.state.expired = true;
     }
 
+    /// Gives it the right to wait for the disk, for which it has waited.
+    pub fn allow_disk(&mut self, right: DiskRight) {
+        if let Stage::Sending(exchange) = &mut self.state.stage {
+            exchange.allow_disk(right);
+        }
+    }
+
     /// Whether it waits for a request of which no byte has come: it can be closed and nobody loses anything.
     pub fn is_idle(&self) -> bool {
         matches!(self.state.stage, Stage::Idle { to_drop: 0 })
@@ -309,6 +328,7 @@ fn send(exchange: &mut Exchange, stream: &TcpStream, pool: &Pool) -> Result<Stag
             After::Linger(time) => Stage::Lingering { left: LINGER_BYTES_MAX, time },
         }),
         Progress::Full => Err(Pause::Wait(Interest::Writable)),
+        Progress::DiskBusy => Err(Pause::WaitForDisk),
         Progress::TurnOver => Err(Pause::TurnOver),
         Progress::Broken => Err(Pause::End),
     }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::net::{IpAddr, TcpStream};
 use std::time::{Duration, SystemTime};
 
+use super::disk::DiskRight;
 use super::pool::Pool;
 use super::transfer::{Progress, Transfer};
 use crate::http::framing::Content;
@@ -79,6 +80,11 @@ impl Exchange {
             line.sent = self.transfer.content_sent();
         }
         progress
+    }
+
+    /// Allows the next read of the file to wait for the disk.
+    pub fn allow_disk(&mut self, right: DiskRight) {
+        self.transfer.allow_disk(right);
     }
 
     /// What comes when all is sent.

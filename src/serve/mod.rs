@@ -2,7 +2,8 @@
 //!
 //! Begin with `connection`, the road of a request. Around it: `listener`, `acceptor` and `admission` (who comes in),
 //! `pool` (what the threads share) and `worker`, `exchange` (a request and its answer), `input` and `transfer` (the
-//! bytes in and out), `lot`, `keeper` and `wake` (where connections wait), `stop` (the end).
+//! bytes in and out), `lot`, `keeper` and `wake` (where connections wait for their clients), `disk` (where they wait for
+//! that), `stop` (the end).
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -16,6 +17,7 @@ use crate::site::Site;
 mod acceptor;
 mod admission;
 mod connection;
+mod disk;
 mod exchange;
 mod input;
 mod keeper;

@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::Settings;
 use super::admission::Admission;
 use super::connection::Connection;
+use super::disk::Disk;
 use super::keeper::NAP_FROM;
 use super::lot::Lot;
 use super::stop::Stop;
@@ -35,6 +36,7 @@ pub(super) struct Pool<'a> {
     /// Where those wait that were parked and not ready for long.
     pub settled: Lot,
     pub admission: Arc<Admission>,
+    pub disk: Arc<Disk>,
     /// None ends the worker that receives it.
     sender: Sender<Option<Connection>>,
     receiver: Receiver<Option<Connection>>,
@@ -60,6 +62,7 @@ impl<'a> Pool<'a> {
             recent,
             settled,
             admission,
+            disk: Disk::new(settings.workers, sender.clone()),
             sender,
             receiver,
             buffers: Mutex::default(),

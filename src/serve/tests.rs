@@ -2,14 +2,15 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
 
 use super::*;
 use crate::bytes::Bytes;
 use crate::http::range::PartPolicy;
 use crate::site::Hidden;
 
-/// Serves a folder with `a.txt` while the test runs, and ends when it has run.
-fn serving(test: impl FnOnce(SocketAddr)) {
+/// Serves a folder with `a.txt` on two workers while the test runs, and ends when it has run.
+fn serving(test: impl FnOnce(SocketAddr, &Pool)) {
     let content = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(content.path().join("a.txt"), "text").expect("a file");
     let site = Site::scan(content.path(), Hidden::new([]).expect("no further folders")).expect("the folder is there");
@@ -26,31 +27,83 @@ fn serving(test: impl FnOnce(SocketAddr)) {
     let listener = Listener::bind(Some("127.0.0.1"), 0).expect("a free port");
     let address = listener.address().expect("it is bound");
     let stop = Stop::new().expect("a descriptor");
+    let pool = Pool::new(&settings, &site, None, &stop).expect("descriptors");
     thread::scope(|scope| {
-        let server = scope.spawn(|| run(&settings, listener, &site, None, &stop));
-        test(address);
-        stop.finish();
-        server.join().expect("the server does not panic").expect("it could begin");
+        start(scope, &pool, listener).expect("threads");
+        let _end = Finish(&stop);
+        test(address, &pool);
     });
 }
 
-fn asked(address: SocketAddr, request: &str) -> String {
+/// Ends the server when the test ends, however that ends.
+struct Finish<'a>(&'a Stop);
+
+impl Drop for Finish<'_> {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
+}
+
+fn asking(address: SocketAddr, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).expect("the server listens");
-    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     stream.write_all(request.as_bytes()).expect("the server receives");
+    stream
+}
+
+fn answer(mut stream: TcpStream) -> String {
     let mut answer = String::new();
     // A connection that ends with bytes unread is reset, which is an end as well.
     let _ = stream.read_to_string(&mut answer);
     answer
 }
 
+/// After so long a test gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const GET_A: &str = "GET /a.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+
+#[track_caller]
+fn assert_is_a(answer: &str) {
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("text"), "{answer}");
+}
+
 #[test]
 fn a_panic_ends_one_connection_and_no_worker() {
-    serving(|address| {
+    serving(|address, _| {
         for _ in 0..10 {
-            assert_eq!(asked(address, "PANIC / HTTP/1.1\r\nHost: h\r\n\r\n"), "");
+            assert_eq!(answer(asking(address, "PANIC / HTTP/1.1\r\nHost: h\r\n\r\n")), "");
         }
-        let answer = asked(address, "GET /a.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
-        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("text"), "{answer}");
+        assert_is_a(&answer(asking(address, GET_A)));
+    });
+}
+
+#[test]
+fn whoever_waits_for_the_disk_holds_no_worker() {
+    serving(|address, pool| {
+        let right = pool.disk.right().expect("nobody else wants it");
+        pool.disk.set_cold(true);
+        let cold: Vec<TcpStream> = (0..5).map(|_| asking(address, GET_A)).collect();
+        let until = Instant::now() + PATIENCE;
+        while pool.disk.waiting() < 5 {
+            assert!(Instant::now() < until, "only {} wait", pool.disk.waiting());
+            thread::yield_now();
+        }
+        let missing = "GET /none HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+        assert!(answer(asking(address, missing)).starts_with("HTTP/1.1 404 "));
+        // Who has waited and then needs no disk lets the next one go on all the same.
+        pool.disk.set_cold(false);
+        drop(right);
+        cold.into_iter().for_each(|stream| assert_is_a(&answer(stream)));
+        assert!(pool.disk.right().is_some(), "every right has been given back");
+    });
+}
+
+#[test]
+fn what_is_not_in_memory_is_read_from_the_disk() {
+    serving(|address, pool| {
+        pool.disk.set_cold(true);
+        let cold: Vec<TcpStream> = (0..5).map(|_| asking(address, GET_A)).collect();
+        cold.into_iter().for_each(|stream| assert_is_a(&answer(stream)));
     });
 }

@@ -1,14 +1,16 @@
 //! A transfer: the bytes of one answer on their way to the client. The only place that reads content and sends it.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::net::TcpStream;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
-use rustix::io::Errno;
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use rustix::net::{SendFlags, send};
 
+use super::disk::{Disk, DiskRight};
 use super::pool::Pool;
 use crate::bytes::Bytes;
 
@@ -33,6 +35,8 @@ pub(super) struct Transfer {
     /// The bytes of the file that are still to be sent.
     rest: Range<u64>,
     file_sent: u64,
+    /// Has been waited for, and not used yet.
+    disk_right: Option<DiskRight>,
 }
 
 /// How a turn ended.
@@ -42,6 +46,8 @@ pub(super) enum Progress {
     Done,
     /// The client takes no more for now.
     Full,
+    /// What comes next is not in memory, and as many workers wait for the disk as may.
+    DiskBusy,
     /// Others wait, and this transfer had its share.
     TurnOver,
     /// The client has gone, the server has no more time, or the file has become shorter than it was when the answer began:
@@ -53,7 +59,12 @@ impl Transfer {
     /// An answer whose first `head_length` bytes of `lead` are its head, followed by these bytes of a file, if there is one.
     pub fn new(lead: Vec<u8>, head_length: usize, content: Option<(File, Range<u64>)>) -> Self {
         let (file, rest) = content.map_or((None, 0..0), |(file, bytes)| (Some(file), bytes));
-        Transfer { lead, lead_sent: 0, head_length, file, rest, file_sent: 0 }
+        Transfer { lead, lead_sent: 0, head_length, file, rest, file_sent: 0, disk_right: None }
+    }
+
+    /// Allows the next read to wait for the disk.
+    pub fn allow_disk(&mut self, right: DiskRight) {
+        self.disk_right = Some(right);
     }
 
     /// Bytes of content that the client's socket has taken; the head does not count.
@@ -71,7 +82,10 @@ impl Transfer {
         let turn_began = self.sent();
         pool.with_buffer(|buffer| {
             loop {
-                let Some(filled) = self.fill(buffer) else { return Progress::Broken };
+                let filled = match self.fill(buffer, &pool.disk) {
+                    Ok(filled) => filled,
+                    Err(progress) => return progress,
+                };
                 let sent = match send_once(stream, &buffer[..filled], pool) {
                     Ok(sent) => sent,
                     Err(Errno::AGAIN) => return Progress::Full,
@@ -97,31 +111,35 @@ impl Transfer {
     }
 
     /// Fills the buffer with what comes next: the rest of the lead and, in the same send, the first bytes of the file, as a
-    /// head that goes alone costs a packet and a wake-up of the client. None where the file cannot be read that far.
-    fn fill(&self, buffer: &mut [u8]) -> Option<usize> {
+    /// head that goes alone costs a packet and a wake-up of the client. The buffer is filled in part where the disk would
+    /// have to be waited for and may not.
+    fn fill(&mut self, buffer: &mut [u8], disk: &Arc<Disk>) -> Result<usize, Progress> {
+        let mut right = self.disk_right.take();
         let lead = &self.lead[self.lead_sent..];
         buffer[..lead.len()].copy_from_slice(lead);
         let mut filled = lead.len();
-        let Some(file) = &self.file else { return Some(filled) };
+        let Some(file) = &self.file else { return Ok(filled) };
         let mut position = self.rest.start;
         while filled < buffer.len() && position < self.rest.end {
             let room = buffer.len() - filled;
             let wanted = usize::try_from(self.rest.end - position).unwrap_or(room).min(room);
-            match file.read_at(&mut buffer[filled..filled + wanted], position) {
-                // The file was cut while it was sent. What is left of it still goes out, the rest never.
-                Ok(0) => return (filled > 0).then_some(filled),
-                Ok(count) => {
+            let end = match read_at(file, &mut buffer[filled..filled + wanted], position, disk, &mut right) {
+                Ok(Some(count)) if count > 0 => {
                     filled += count;
                     position += count as u64;
+                    continue;
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // The file was cut while it was sent. What is left of it still goes out, the rest never.
+                Ok(Some(_)) => Progress::Broken,
+                Ok(None) => Progress::DiskBusy,
                 Err(error) => {
                     log::error!("a file cannot be read at byte {position}: {error}");
-                    return None;
+                    return Err(Progress::Broken);
                 }
-            }
+            };
+            return if filled > 0 { Ok(filled) } else { Err(end) };
         }
-        Some(filled)
+        Ok(filled)
     }
 
     fn count(&mut self, sent: usize) {
@@ -134,6 +152,35 @@ impl Transfer {
 
     fn is_done(&self) -> bool {
         self.lead_sent == self.lead.len() && self.rest.is_empty()
+    }
+}
+
+/// Reads what is in memory, and what is not with the right to wait for the disk; None if there is none to be had.
+fn read_at(
+    file: &File,
+    buffer: &mut [u8],
+    position: u64,
+    disk: &Arc<Disk>,
+    right: &mut Option<DiskRight>,
+) -> io::Result<Option<usize>> {
+    let in_memory = preadv2(file, &mut [IoSliceMut::new(buffer)], position, ReadWriteFlags::NOWAIT);
+    #[cfg(test)]
+    let in_memory = in_memory.and_then(|count| (!disk.is_cold()).then_some(count).ok_or(Errno::AGAIN));
+    // Whatever else it says, that the file system cannot tell (EOPNOTSUPP) or that the disk fails, a usual read shows.
+    if let Ok(count) = in_memory {
+        return Ok(Some(count));
+    }
+    if right.is_none() {
+        *right = disk.right();
+    }
+    if right.is_none() {
+        return Ok(None);
+    }
+    loop {
+        match file.read_at(buffer, position) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result.map(Some),
+        }
     }
 }
 

@@ -22,6 +22,7 @@ fn pass_on(pool: &Pool, next: Next) {
     match next {
         Next::Queue(connection) => pool.queue(connection),
         Next::Park(parked) => pool.recent.park([parked]),
+        Next::WaitForDisk(connection) => pool.disk.wait(connection),
         Next::Close(connection) => drop::<Connection>(connection),
     }
 }
