@@ -22,14 +22,38 @@ pub fn seconds(time: SystemTime) -> u64 {
 }
 
 /// Reads any of the three forms of an HTTP date as seconds since 1970; None for anything else.
-pub fn parse(text: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(text).ok()?;
-    httpdate::parse_http_date(text.trim()).ok().map(seconds)
+pub fn parse(text: &[u8], now: SystemTime) -> Option<u64> {
+    let text = std::str::from_utf8(text).ok()?.trim();
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(seconds(if text.contains('-') { in_the_right_century(text, now).unwrap_or(date) } else { date }))
 }
+
+/// Reads `Sunday, 06-Nov-94 08:49:37 GMT`. Its year is the latest with these digits that does not lie more than 50 years
+/// ahead.
+fn in_the_right_century(text: &str, now: SystemTime) -> Option<SystemTime> {
+    let (_, rest) = text.split_once(", ")?;
+    let (day_and_month, rest) = rest.rsplit_once('-')?;
+    let (year, time) = rest.split_once(' ')?;
+    let day_and_month = day_and_month.replace('-', " ");
+    let this_century = &ImfDate(now).to_string()[12..14];
+    let this_century: u16 = this_century.parse().ok()?;
+    [this_century + 1, this_century, this_century - 1].into_iter().find_map(|century| {
+        // The name of the day is not looked at.
+        let date = httpdate::parse_http_date(&format!("Sun, {day_and_month} {century}{year} {time}")).ok()?;
+        (date <= now + FIFTY_YEARS).then_some(date)
+    })
+}
+
+const FIFTY_YEARS: Duration = Duration::from_secs(50 * 31_556_952);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The end of 2026.
+    fn now() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_798_700_000)
+    }
 
     #[test]
     fn a_time_of_any_file_has_a_date() {
@@ -46,10 +70,24 @@ mod tests {
     #[test]
     fn all_three_forms_are_read() {
         for text in ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
-            assert_eq!(parse(text.as_bytes()), Some(784_111_777), "{text}");
+            assert_eq!(parse(text.as_bytes(), now()), Some(784_111_777), "{text}");
         }
         for text in ["", "yesterday", "784111777", "Sun, 06 Nov 1994 08:49:37"] {
-            assert_eq!(parse(text.as_bytes()), None, "{text}");
+            assert_eq!(parse(text.as_bytes(), now()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn two_digits_of_a_year_are_at_most_fifty_years_ahead() {
+        for (two_digits, date) in [
+            ("94", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("26", "Sun, 06 Nov 2026 08:49:37 GMT"),
+            ("70", "Sun, 06 Nov 2070 08:49:37 GMT"),
+            ("76", "Sun, 06 Nov 2076 08:49:37 GMT"),
+            ("77", "Sun, 06 Nov 1977 08:49:37 GMT"),
+        ] {
+            let text = format!("Sunday, 06-Nov-{two_digits} 08:49:37 GMT");
+            assert_eq!(parse(text.as_bytes(), now()), parse(date.as_bytes(), now()), "{text}");
         }
     }
 }

@@ -18,10 +18,10 @@ pub enum Verdict {
 
 /// Judges all conditions but If-Range, in the order of RFC 9110 section 13.2.2. A condition on a date counts only where
 /// there is none on a tag, and only if it is one valid date.
-pub fn judge(request: &Request, file: &Validators) -> Verdict {
+pub fn judge(request: &Request, file: &Validators, now: SystemTime) -> Verdict {
     let tag = || file.entity_tag();
     let modified = date::seconds(file.modified);
-    let date_of = |name| request.only(name).and_then(date::parse);
+    let date_of = |name| request.only(name).and_then(|text| date::parse(text, now));
 
     if has(request, "if-match") {
         if !any(request, "if-match") && !tags(request, "if-match").any(|found| found == tag().as_bytes()) {
@@ -52,7 +52,7 @@ pub fn range_stands(request: &Request, file: &Validators, now: SystemTime) -> bo
         return validator == file.entity_tag().as_bytes();
     }
     let modified = date::seconds(file.modified);
-    date::parse(validator) == Some(modified) && modified < date::seconds(now)
+    date::parse(validator, now) == Some(modified) && modified < date::seconds(now)
 }
 
 fn has(request: &Request, name: &'static str) -> bool {
@@ -96,6 +96,7 @@ mod tests {
     fn conditions_are_judged_in_order() {
         use Verdict::*;
         let tag = file().entity_tag();
+        let now = file().modified + Duration::from_secs(5);
         for (fields, verdict) in [
             (String::new(), Proceed),
             (format!("If-None-Match: {tag}\r\n"), NotModified),
@@ -123,7 +124,7 @@ mod tests {
             (format!("If-Unmodified-Since: {EXACT}\r\n"), Proceed),
             ("If-Unmodified-Since: some day\r\n".into(), Proceed),
         ] {
-            assert_eq!(asked(&fields, |request| judge(request, &file())), verdict, "{fields:?}");
+            assert_eq!(asked(&fields, |request| judge(request, &file(), now)), verdict, "{fields:?}");
         }
     }
 

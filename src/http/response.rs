@@ -137,7 +137,7 @@ impl<'a> Response<'a> {
     /// The answer to a GET or HEAD of an existing file.
     pub fn file(request: &Request, file: Representation<'a>, parts: &Parts, now: SystemTime) -> Self {
         let validators = file.validators;
-        match precondition::judge(request, &validators) {
+        match precondition::judge(request, &validators, now) {
             Verdict::NotModified => Response { validators: Some(validators), ..Response::new(Status::NotModified) },
             Verdict::Failed => {
                 Response::text(Status::PreconditionFailed, "The file is not the one that the request is about.")
