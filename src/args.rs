@@ -34,6 +34,10 @@ pub struct Args {
     #[argh(option, arg_name = "folder")]
     pub confidential: Vec<String>,
 
+    /// whose web pages may play what is served: '*' or an origin like https://films.example (default: none but its own)
+    #[argh(option, arg_name = "origin")]
+    pub cors: Option<String>,
+
     /// connections served at once; further ones are told 503 (default: 4096)
     #[argh(option, arg_name = "number")]
     pub max_connections: Option<String>,

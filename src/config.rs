@@ -88,6 +88,11 @@ impl Config {
                         "a number of bytes greater than 0, like 5MiB or 5242880",
                     )?,
                 },
+                cors: given("cors", args.cors).read(
+                    None,
+                    |text| text.parse().ok().map(Some),
+                    "'*' or an origin like https://films.example",
+                )?,
             },
         })
     }
@@ -207,6 +212,7 @@ mod tests {
             "--drain-timeout inf",
             "--confidential ../x",
             "--confidential /",
+            "--cors films.example",
         ] {
             assert!(config(line, &[]).is_err(), "{line}");
         }

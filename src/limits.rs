@@ -17,6 +17,9 @@ pub const EMPTY_LINES_MAX: usize = 4;
 /// Bytes of a method name; a longer one is no method we know: 501 (RFC 9112 section 3).
 pub const METHOD_MAX: usize = 32;
 
+/// Ranges of one Range field; a field with more is ignored (RFC 9110 section 14.2). PDF readers ask for some five.
+pub const RANGES_MAX: usize = 16;
+
 /// Bytes of a request body that are read and dropped to keep a connection; a longer body costs its sender the connection.
 pub const DROPPED_BODY_MAX: u64 = 64 * 1024;
 

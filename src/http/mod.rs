@@ -1,18 +1,23 @@
 //! What HTTP says: pure functions and closed enums, no I/O of any kind.
 //!
 //! In the order in which a request meets them: [`head`] (bytes to a [`Request`]), [`framing`] (where it ends), [`target`]
-//! (which path it names), [`precondition`] and [`range`] (how much of the file is wanted), [`response`] (the answer), with
-//! the vocabulary of [`status`] and [`date`].
+//! (which path it names), [`precondition`] and [`range`] (how much of the file is wanted), [`response`], [`multipart`]
+//! and [`cors`] (the answer), with the vocabulary of [`status`], [`validators`] and [`date`].
 
+pub mod cors;
 pub mod date;
 pub mod framing;
 pub mod head;
+pub mod multipart;
 pub mod precondition;
 pub mod range;
 pub mod response;
 pub mod status;
 pub mod target;
+pub mod validators;
 
+pub use cors::Cors;
 pub use head::{Method, Request};
-pub use response::{Representation, Response, Validators};
+pub use response::{Representation, Response};
 pub use status::{Refusal, Status};
+pub use validators::Validators;

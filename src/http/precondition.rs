@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::date;
 use super::head::{Request, list_members};
-use super::response::Validators;
+use super::validators::Validators;
 
 /// What the conditions of a request make of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

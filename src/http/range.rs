@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::head::list_members;
 use crate::bytes::Bytes;
+use crate::limits::RANGES_MAX;
 
 /// When an answer is cut to one part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,22 +53,25 @@ pub enum Selection {
     Whole,
     /// These, and never none: 206.
     Part(Range<u64>),
+    /// Two or more stretches that do not touch each other, in the order in which they were asked for: 206 as
+    /// `multipart/byteranges`.
+    Several(Vec<Range<u64>>),
     /// The file has none of what was asked for: 416.
     Unsatisfiable,
 }
 
 /// Reads a Range field. None where it must be ignored (another unit, RFC 9110 section 14.2) or may be: it is malformed, or
-/// names more than one range.
-pub fn read(field: &[u8]) -> Option<Wanted> {
+/// names more ranges than [`RANGES_MAX`].
+pub fn read(field: &[u8]) -> Option<Vec<Wanted>> {
     let equals = field.iter().position(|&byte| byte == b'=')?;
     if !field[..equals].eq_ignore_ascii_case(b"bytes") {
         return None;
     }
-    let mut ranges = list_members(&field[equals + 1..]);
-    match (ranges.next(), ranges.next()) {
-        (Some(range), None) => read_one(range),
-        _ => None,
+    let ranges = || list_members(&field[equals + 1..]);
+    if !(1..=RANGES_MAX).contains(&ranges().take(RANGES_MAX + 1).count()) {
+        return None;
     }
+    ranges().map(read_one).collect()
 }
 
 fn read_one(range: &[u8]) -> Option<Wanted> {
@@ -91,32 +95,65 @@ fn number(text: &[u8]) -> Option<u64> {
 }
 
 impl Parts {
-    /// Selects from a file of `total` bytes what answers a request that wants `wanted`, or has no (valid) Range.
-    pub fn select(&self, wanted: Option<Wanted>, total: u64) -> Selection {
+    /// Selects from a file of `total` bytes what answers a request that wants these ranges, or has no (valid) Range.
+    pub fn select(&self, wanted: Option<&[Wanted]>, total: u64) -> Selection {
         let Some(wanted) = wanted else {
             return match self.policy {
                 PartPolicy::Always if total > self.size.0 => Selection::Part(0..self.size.0),
                 _ => Selection::Whole,
             };
         };
-        let range = match wanted {
-            Wanted::Between(first, last) => first..last.saturating_add(1).min(total),
-            Wanted::From(first) => first..total,
-            // No 206 can describe the last bytes of an empty file, and yet they are satisfiable (section 14.1.2).
-            Wanted::Last(length) if total == 0 && length > 0 => return Selection::Whole,
-            Wanted::Last(length) => total.saturating_sub(length)..total,
-        };
-        if range.is_empty() {
-            return Selection::Unsatisfiable;
+        // No 206 can describe the last bytes of an empty file, and yet they are satisfiable (section 14.1.2).
+        if total == 0 && wanted.iter().any(|wanted| matches!(wanted, Wanted::Last(length) if *length > 0)) {
+            return Selection::Whole;
         }
-        let cut = match self.policy {
-            PartPolicy::Always => true,
-            PartPolicy::OpenEnded => matches!(wanted, Wanted::From(_)),
-            PartPolicy::Never => false,
-        };
-        let end = if cut { range.end.min(range.start.saturating_add(self.size.0)) } else { range.end };
-        Selection::Part(range.start..end)
+        let mut selected = Vec::new();
+        for range in wanted.iter().map(|wanted| self.bytes_of(*wanted, total)).filter(|range| !range.is_empty()) {
+            add(&mut selected, range);
+        }
+        if self.policy == PartPolicy::Always {
+            self.cut_to_one_part(&mut selected);
+        }
+        match selected.len() {
+            0 => Selection::Unsatisfiable,
+            1 => Selection::Part(selected.swap_remove(0)),
+            _ => Selection::Several(selected),
+        }
     }
+
+    /// The bytes that one range stands for; none if the file has none of them.
+    fn bytes_of(&self, wanted: Wanted, total: u64) -> Range<u64> {
+        match wanted {
+            Wanted::Between(first, last) => first..last.saturating_add(1).min(total),
+            Wanted::From(first) if self.policy == PartPolicy::OpenEnded => {
+                first..total.min(first.saturating_add(self.size.0))
+            }
+            Wanted::From(first) => first..total,
+            Wanted::Last(length) => total.saturating_sub(length)..total,
+        }
+    }
+
+    fn cut_to_one_part(&self, ranges: &mut Vec<Range<u64>>) {
+        let mut left = self.size.0;
+        ranges.retain_mut(|range| {
+            range.end = range.end.min(range.start.saturating_add(left));
+            left -= range.end - range.start;
+            !range.is_empty()
+        });
+    }
+}
+
+/// Adds a range to others that do not touch each other. Where it touches some they become one, in the place of the first
+/// (RFC 9110 section 15.3.7.2).
+fn add(ranges: &mut Vec<Range<u64>>, mut range: Range<u64>) {
+    let touches = |other: &Range<u64>, range: &Range<u64>| other.start <= range.end && range.start <= other.end;
+    let place = ranges.iter().position(|other| touches(other, &range)).unwrap_or(ranges.len());
+    // What has grown may touch others that it did not touch before.
+    while let Some(touched) = ranges.iter().position(|other| touches(other, &range)) {
+        let other = ranges.remove(touched);
+        range = range.start.min(other.start)..range.end.max(other.end);
+    }
+    ranges.insert(place.min(ranges.len()), range);
 }
 
 #[cfg(test)]
@@ -129,22 +166,28 @@ mod tests {
 
     fn select(policy: PartPolicy, field: &str, total: u64) -> Selection {
         let wanted = if field.is_empty() { None } else { read(field.as_bytes()) };
-        Parts { policy, size: Bytes(PART) }.select(wanted, total)
+        Parts { policy, size: Bytes(PART) }.select(wanted.as_deref(), total)
     }
 
     #[test]
     fn fields_are_read_as_the_rfc_says() {
         use Wanted::*;
+        let most = format!("bytes=0-0{}", ",2-2".repeat(RANGES_MAX - 1));
+        let all = [vec![Between(0, 0)], vec![Between(2, 2); RANGES_MAX - 1]].concat();
+        let too_many = format!("{most},2-2");
         for (field, wanted) in [
-            ("bytes=0-0", Some(Between(0, 0))),
-            ("bytes=5-", Some(From(5))),
-            ("bytes=-5", Some(Last(5))),
-            ("bytes=-0", Some(Last(0))),
-            ("BYTES=0-3", Some(Between(0, 3))),
-            ("bytes= ,0-3 , ", Some(Between(0, 3))),
-            ("bytes=0-18446744073709551616", Some(Between(0, u64::MAX))),
-            ("bytes=99999999999999999999999999-", Some(From(u64::MAX))),
-            ("bytes=-18446744073709551616", Some(Last(u64::MAX))),
+            ("bytes=0-0", Some(vec![Between(0, 0)])),
+            ("bytes=5-", Some(vec![From(5)])),
+            ("bytes=-5", Some(vec![Last(5)])),
+            ("bytes=-0", Some(vec![Last(0)])),
+            ("BYTES=0-3", Some(vec![Between(0, 3)])),
+            ("bytes= ,0-3 , ", Some(vec![Between(0, 3)])),
+            ("bytes=0-0,5-9 ,\t-1", Some(vec![Between(0, 0), Between(5, 9), Last(1)])),
+            (&most, Some(all)),
+            (&too_many, None),
+            ("bytes=0-18446744073709551616", Some(vec![Between(0, u64::MAX)])),
+            ("bytes=99999999999999999999999999-", Some(vec![From(u64::MAX)])),
+            ("bytes=-18446744073709551616", Some(vec![Last(u64::MAX)])),
             ("bytes=5-3", None),
             ("bytes=abc", None),
             ("bytes=5", None),
@@ -159,8 +202,9 @@ mod tests {
             ("lines=0-5", None),
             ("0", None),
             ("", None),
-            ("bytes=0-0,5-9", None),
-            ("bytes=-6917529027641081856,-9223372036854775806", None),
+            ("bytes=0-0,9-5", None),
+            ("bytes=0-0,x", None),
+            ("bytes=,", None),
         ] {
             assert_eq!(read(field.as_bytes()), wanted, "{field}");
         }
@@ -204,21 +248,42 @@ mod tests {
             (Never, "", 250, Whole),
             (Never, "bytes=0-", 250, Part(0..250)),
             (Never, "bytes=10-219", 250, Part(10..220)),
+            (Never, "bytes=0-0,-1", 250, Several(vec![0..1, 249..250])),
+            (Never, "bytes=200-209,0-9", 250, Several(vec![200..210, 0..10])),
+            (Never, "bytes=0-9,300-", 250, Part(0..10)),
+            (Never, "bytes=300-,-0", 250, Unsatisfiable),
+            (Never, "bytes=0-9,10-19", 250, Part(0..20)),
+            (Never, "bytes=0-9,11-19", 250, Several(vec![0..10, 11..20])),
+            (Never, "bytes=50-59,0-9,5-52", 250, Part(0..60)),
+            (Never, "bytes=90-99,0-9,5-20,200-", 250, Several(vec![90..100, 0..21, 200..250])),
+            (Never, "bytes=0-,0-,0-,0-", 250, Part(0..250)),
+            (Never, "bytes=-6917529027641081856,-9223372036854775806", 250, Part(0..250)),
+            (Never, "bytes=0-0,-5", 0, Whole),
+            (Never, "bytes=0-0,5-", 0, Unsatisfiable),
+            (OpenEnded, "bytes=0-,200-", 250, Several(vec![0..100, 200..250])),
+            (OpenEnded, "bytes=0-149,200-", 250, Several(vec![0..150, 200..250])),
+            (Always, "bytes=0-49,100-149", 250, Several(vec![0..50, 100..150])),
+            (Always, "bytes=0-49,100-150", 250, Several(vec![0..50, 100..150])),
+            (Always, "bytes=0-98,100-150", 250, Several(vec![0..99, 100..101])),
+            (Always, "bytes=0-99,150-", 250, Part(0..100)),
+            (Always, "bytes=120-,0-", 250, Part(0..100)),
         ] {
             assert_eq!(select(policy, field, total), selection, "{policy:?} {field:?} of {total}");
         }
     }
 
-    /// The same rules, said byte by byte: which positions satisfy the range, and of those the first that fit in a part.
-    fn by_counting(policy: PartPolicy, wanted: Wanted, total: u64) -> Vec<u64> {
-        let asked = (0..total).filter(|&position| match wanted {
-            Wanted::Between(first, last) => (first..=last).contains(&position),
-            Wanted::From(first) => position >= first,
-            Wanted::Last(length) => total - position <= length,
-        });
-        let cut =
-            policy == PartPolicy::Always || (policy == PartPolicy::OpenEnded && matches!(wanted, Wanted::From(_)));
-        asked.take(if cut { PART as usize } else { usize::MAX }).collect()
+    /// The same rules, said byte by byte: which positions satisfy one of the ranges, and are not yet too many.
+    fn by_counting(policy: PartPolicy, wanted: &[Wanted], total: u64) -> Vec<u64> {
+        let satisfies = |position: u64| {
+            wanted.iter().any(|wanted| match *wanted {
+                Wanted::Between(first, last) => (first..=last).contains(&position),
+                Wanted::From(first) => {
+                    position >= first && (policy != PartPolicy::OpenEnded || position - first < PART)
+                }
+                Wanted::Last(length) => total - position <= length,
+            })
+        };
+        (0..total).filter(|&position| satisfies(position)).collect()
     }
 
     fn any_policy() -> impl Strategy<Value = PartPolicy> {
@@ -236,19 +301,48 @@ mod tests {
 
     proptest! {
         #[test]
-        fn selections_agree_with_counting(policy in any_policy(), wanted in any_wanted(), total in 1..320u64) {
-            let counted = by_counting(policy, wanted, total);
-            match (Parts { policy, size: Bytes(PART) }).select(Some(wanted), total) {
-                Selection::Part(range) => prop_assert_eq!(range.collect::<Vec<_>>(), counted),
-                Selection::Unsatisfiable => prop_assert!(counted.is_empty()),
-                Selection::Whole => prop_assert!(false, "a valid range of a file with bytes is a part"),
+        fn selections_agree_with_counting(
+            policy in any_policy(),
+            wanted in prop::collection::vec(any_wanted(), 1..5),
+            total in 1..320u64,
+        ) {
+            let counted = by_counting(policy, &wanted, total);
+            let ranges = match (Parts { policy, size: Bytes(PART) }).select(Some(&wanted), total) {
+                Selection::Part(range) => vec![range],
+                Selection::Several(ranges) => {
+                    prop_assert!(ranges.len() > 1);
+                    ranges
+                }
+                Selection::Unsatisfiable => vec![],
+                Selection::Whole => return Err(TestCaseError::fail("a valid range of a file with bytes is a part")),
+            };
+            let mut sent: Vec<u64> = ranges.iter().cloned().flatten().collect();
+            let first = sent.first().copied();
+            sent.sort();
+            if policy == PartPolicy::Always && counted.len() as u64 > PART {
+                prop_assert_eq!(sent.len() as u64, PART);
+                prop_assert!(sent.windows(2).all(|pair| pair[0] < pair[1]), "no byte comes twice");
+                prop_assert!(sent.iter().all(|position| counted.contains(position)));
+            } else {
+                prop_assert_eq!(&sent, &counted);
+            }
+            // A single range begins where it was asked to begin.
+            if let ([Wanted::Between(start, _) | Wanted::From(start)], Some(first)) = (&wanted[..], first) {
+                prop_assert_eq!(first, *start);
             }
         }
 
         #[test]
         fn any_field_is_read_without_harm(field in "bytes=[-0-9, ]{0,60}", total in any::<u64>()) {
-            if let Selection::Part(range) = select(PartPolicy::Always, &field, total) {
-                prop_assert!(range.start < range.end && range.end <= total && range.end - range.start <= PART);
+            match select(PartPolicy::Always, &field, total) {
+                Selection::Whole | Selection::Unsatisfiable => {}
+                Selection::Part(range) => {
+                    prop_assert!(range.start < range.end && range.end <= total && range.end - range.start <= PART);
+                }
+                Selection::Several(ranges) => {
+                    prop_assert!(ranges.iter().all(|range| range.start < range.end && range.end <= total));
+                    prop_assert!(ranges.iter().map(|range| range.end - range.start).sum::<u64>() <= PART);
+                }
             }
         }
     }

@@ -3,13 +3,16 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 use std::ops::Range;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
+use super::cors::Cors;
 use super::date::ImfDate;
 use super::head::{Method, Request};
+use super::multipart::{self, Section};
 use super::precondition::{self, Verdict};
 use super::range::{self, Parts, Selection};
 use super::status::{Refusal, Status};
+use super::validators::Validators;
 
 /// What the answers say about a file.
 #[derive(Clone, Debug)]
@@ -19,14 +22,6 @@ pub struct Representation<'a> {
     pub content_type: Cow<'a, str>,
 }
 
-/// What tells one state of a file from another (RFC 9110 section 8.8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Validators {
-    /// Bytes in all.
-    pub size: u64,
-    pub modified: SystemTime,
-}
-
 /// What follows the head on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
@@ -34,6 +29,8 @@ pub enum Body {
     Text(&'static str),
     /// These bytes of the file that was asked for.
     File(Range<u64>),
+    /// Several stretches of it, each with text before it.
+    Sections(Vec<Section>),
 }
 
 /// A complete answer.
@@ -49,6 +46,8 @@ pub struct Response<'a> {
     validators: Option<Validators>,
     location: Option<String>,
     allow: bool,
+    /// Whether it answers a browser that asks whether a page may send the real request.
+    preflight: bool,
     retry_after: Option<Duration>,
 }
 
@@ -64,22 +63,6 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// When a client may come again that was told 503.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-impl Validators {
-    /// A strong tag from size and modification time in nanoseconds: the same on every replica of the folder.
-    pub fn entity_tag(&self) -> String {
-        let mut tag = String::with_capacity(32);
-        self.write_entity_tag(&mut tag).expect("a String takes every character");
-        tag
-    }
-
-    fn write_entity_tag(&self, out: &mut String) -> fmt::Result {
-        match self.modified.duration_since(UNIX_EPOCH) {
-            Ok(after) => write!(out, "\"{:x}-{:x}\"", self.size, after.as_nanos()),
-            Err(before) => write!(out, "\"{:x}-n{:x}\"", self.size, before.duration().as_nanos()),
-        }
-    }
-}
-
 impl<'a> Response<'a> {
     fn new(status: Status) -> Self {
         Response {
@@ -92,6 +75,7 @@ impl<'a> Response<'a> {
             validators: None,
             location: None,
             allow: false,
+            preflight: false,
             retry_after: None,
         }
     }
@@ -122,10 +106,13 @@ impl<'a> Response<'a> {
     }
 
     /// The answer to a method that does not ask for a file; None for GET and HEAD.
-    pub fn to_method(method: Method) -> Option<Self> {
-        match method {
+    pub fn to_method(request: &Request) -> Option<Self> {
+        match request.method {
             Method::Get | Method::Head => None,
-            Method::Options => Some(Response { allow: true, ..Response::new(Status::NoContent) }),
+            Method::Options => {
+                let preflight = request.only("access-control-request-method").is_some();
+                Some(Response { allow: true, preflight, ..Response::new(Status::NoContent) })
+            }
             Method::NeverAllowed => {
                 let text = Response::text(Status::MethodNotAllowed, "Files here can only be read: GET or HEAD.");
                 Some(Response { allow: true, ..text })
@@ -146,29 +133,40 @@ impl<'a> Response<'a> {
                 // RFC 9110 section 14.2: a Range counts for GET alone.
                 let ranged = request.method == Method::Get && precondition::range_stands(request, &validators, now);
                 let wanted = if ranged { request.only("range").and_then(range::read) } else { None };
-                Response::selected(parts.select(wanted, validators.size), file)
+                Response::selected(parts.select(wanted.as_deref(), validators.size), file, now)
             }
         }
     }
 
-    fn selected(selection: Selection, file: Representation<'a>) -> Self {
-        let total = file.validators.size;
-        let (status, bytes) = match &selection {
-            Selection::Whole => (Status::Ok, 0..total),
-            Selection::Part(part) => (Status::PartialContent, part.clone()),
+    fn selected(selection: Selection, file: Representation<'a>, now: SystemTime) -> Self {
+        let Representation { validators, content_type } = file;
+        let total = validators.size;
+        let bytes_of_file = |bytes: Range<u64>, status| Response {
+            content_length: Some(bytes.end - bytes.start),
+            body: Body::File(bytes),
+            ..Response::new(status)
+        };
+        let (response, content_type) = match selection {
+            Selection::Whole => (bytes_of_file(0..total, Status::Ok), content_type),
+            Selection::Part(part) => {
+                let content_range = Some(ContentRange { part: Some(part.clone()), total });
+                (Response { content_range, ..bytes_of_file(part, Status::PartialContent) }, content_type)
+            }
+            // Content-Range stands with each part, and never in the head (RFC 9110 section 15.3.7.2).
+            Selection::Several(ranges) => {
+                let boundary = multipart::boundary(now);
+                let sections = multipart::sections(ranges, total, &content_type, &boundary);
+                let content_length = Some(sections.iter().map(Section::length).sum());
+                let response = Response { content_length, ..Response::new(Status::PartialContent) };
+                let content_type = format!("multipart/byteranges; boundary={boundary}");
+                (Response { body: Body::Sections(sections), ..response }, content_type.into())
+            }
             Selection::Unsatisfiable => {
                 let text = Response::text(Status::RangeNotSatisfiable, "The file has none of the bytes asked for.");
                 return Response { content_range: Some(ContentRange { part: None, total }), ..text };
             }
         };
-        Response {
-            content_type: Some(file.content_type),
-            content_length: Some(bytes.end - bytes.start),
-            content_range: (selection != Selection::Whole).then(|| ContentRange { part: Some(bytes.clone()), total }),
-            validators: Some(file.validators),
-            body: Body::File(bytes),
-            ..Response::new(status)
-        }
+        Response { content_type: Some(content_type), validators: Some(validators), ..response }
     }
 
     /// The same answer to HEAD: all fields, no content (RFC 9110 section 9.3.2).
@@ -179,8 +177,8 @@ impl<'a> Response<'a> {
 
     /// Writes the head and a text body after it, and returns the length of the head; bytes of a file are for the caller to
     /// send. `persistent` says whether the connection goes on.
-    pub fn write(&self, out: &mut String, persistent: bool, now: SystemTime) -> usize {
-        self.write_head(out, persistent, now).expect("a String takes every character");
+    pub fn write(&self, out: &mut String, persistent: bool, cors: Option<&Cors>, now: SystemTime) -> usize {
+        self.write_head(out, persistent, cors, now).expect("a String takes every character");
         let head_length = out.len();
         if let Body::Text(why) = self.body {
             out.push_str(why);
@@ -189,7 +187,7 @@ impl<'a> Response<'a> {
         head_length
     }
 
-    fn write_head(&self, out: &mut String, persistent: bool, now: SystemTime) -> fmt::Result {
+    fn write_head(&self, out: &mut String, persistent: bool, cors: Option<&Cors>, now: SystemTime) -> fmt::Result {
         // RFC 9112 section 4; the version is ours, not the client's (RFC 9110 section 6.2).
         write!(out, "HTTP/1.1 {} {}\r\n", self.status.code(), self.status.reason())?;
         write!(out, "Date: {}\r\n", ImfDate(now))?;
@@ -217,6 +215,9 @@ impl<'a> Response<'a> {
         if self.allow {
             out.push_str("Allow: GET, HEAD, OPTIONS\r\n");
         }
+        if let Some(cors) = cors {
+            cors.write(out, self.preflight)?;
+        }
         if let Some(location) = &self.location {
             write!(out, "Location: {location}\r\n")?;
         }
@@ -230,6 +231,8 @@ impl<'a> Response<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::super::head::{NO_FIELDS, Reading, read};
     use super::super::range::PartPolicy;
     use super::*;
@@ -241,7 +244,7 @@ mod tests {
 
     fn written(response: Response, persistent: bool) -> String {
         let mut text = String::new();
-        response.write(&mut text, persistent, now());
+        response.write(&mut text, persistent, None, now());
         text
     }
 
@@ -273,6 +276,29 @@ mod tests {
              ETag: \"fa-ae1b981bc490a00\"\r\n\
              \r\n"
         );
+    }
+
+    #[test]
+    fn several_parts_are_written_to_the_letter() {
+        let validators = Validators { size: 250, modified: now() };
+        let file = Representation { validators, content_type: "video/mp4".into() };
+        let response = Response::selected(Selection::Several(vec![200..210, 0..1]), file, now());
+        let Body::Sections(sections) = &response.body else { panic!("it has sections") };
+        let boundary = "part-of-reeld-00000000000000000ae1b981bc490a00";
+        let text = |text: String, bytes| Section { text: text.into_bytes(), bytes };
+        let content_type = "Content-Type: video/mp4\r\n";
+        let expected = [
+            text(format!("\r\n--{boundary}\r\n{content_type}Content-Range: bytes 200-209/250\r\n\r\n"), 200..210),
+            text(format!("\r\n--{boundary}\r\n{content_type}Content-Range: bytes 0-0/250\r\n\r\n"), 0..1),
+            text(format!("\r\n--{boundary}--\r\n"), 0..0),
+        ];
+        assert_eq!(sections[..], expected);
+        let length = expected.iter().map(Section::length).sum::<u64>();
+        let head = written(response, true);
+        assert!(head.starts_with("HTTP/1.1 206 "));
+        assert!(head.contains(&format!("Content-Type: multipart/byteranges; boundary={boundary}\r\n")), "{head}");
+        assert!(head.contains(&format!("Content-Length: {length}\r\n")), "{head}");
+        assert!(head.contains("ETag: ") && !head.contains("Content-Range"), "{head}");
     }
 
     #[test]
@@ -314,16 +340,46 @@ mod tests {
         assert!(!written(Response::refusal(refusal).without_body(), false).ends_with("Because.\n"));
     }
 
+    /// The answer to a request for no file.
+    fn to_method(method: &str, fields: &str, cors: Option<&str>) -> Option<String> {
+        let head = format!("{method} / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
+        let cors: Option<Cors> = cors.map(|origin| origin.parse().expect("an origin"));
+        let mut room = NO_FIELDS;
+        let Ok(Reading::Whole(request, _)) = read(head.as_bytes(), &mut room) else { panic!("{head:?} is a request") };
+        let mut text = String::new();
+        Response::to_method(&request)?.write(&mut text, true, cors.as_ref(), now());
+        Some(text)
+    }
+
     #[test]
     fn other_methods_hear_what_is_allowed() {
         let allow = "Allow: GET, HEAD, OPTIONS\r\n";
-        let options = written(Response::to_method(Method::Options).expect("OPTIONS has its own answer"), true);
+        let options = to_method("OPTIONS", "", None).expect("OPTIONS has its own answer");
         assert!(options.starts_with("HTTP/1.1 204 No Content\r\n") && options.contains(allow));
         assert!(!options.contains("Content-Length"), "RFC 9110 section 8.6");
-        let post = written(Response::to_method(Method::NeverAllowed).expect("POST is refused"), true);
+        let post = to_method("POST", "", None).expect("POST is refused");
         assert!(post.starts_with("HTTP/1.1 405 ") && post.contains(allow));
-        assert!(Response::to_method(Method::Unknown).is_some_and(|response| response.status == Status::NotImplemented));
-        assert!(Response::to_method(Method::Get).is_none() && Response::to_method(Method::Head).is_none());
+        assert!(to_method("BREW", "", None).is_some_and(|text| text.starts_with("HTTP/1.1 501 ")));
+        assert!(to_method("GET", "", None).is_none() && to_method("HEAD", "", None).is_none());
+    }
+
+    #[test]
+    fn pages_of_other_sites_hear_what_they_may() {
+        let preflight = "Origin: https://a\r\nAccess-Control-Request-Method: GET\r\n";
+        let answer = to_method("OPTIONS", preflight, Some("https://a")).expect("OPTIONS has its own answer");
+        assert!(answer.contains(
+            "Access-Control-Allow-Origin: https://a\r\n\
+             Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n\
+             Access-Control-Allow-Headers: Range, If-Range, If-Match, If-None-Match, If-Modified-Since, \
+             If-Unmodified-Since, Cache-Control\r\n\
+             Access-Control-Max-Age: 86400\r\n"
+        ));
+        let refused = to_method("POST", "Origin: https://b\r\n", Some("*")).expect("POST is refused");
+        assert!(refused.contains(
+            "Access-Control-Allow-Origin: *\r\n\
+             Access-Control-Expose-Headers: Content-Range, Content-Length, Accept-Ranges, ETag\r\n"
+        ));
+        assert!(!to_method("OPTIONS", preflight, None).expect("an answer").contains("Access-Control"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::disk::DiskRight;
 use super::pool::Pool;
 use super::transfer::{Progress, Transfer};
 use crate::http::framing::Content;
+use crate::http::multipart::Section;
 use crate::http::response::Body;
 use crate::http::{Method, Refusal, Request, Response, target};
 use crate::limits::{LINGER_TIME, STALL_PROGRESS};
@@ -22,7 +23,7 @@ pub(super) struct Exchange {
     sent_before: u64,
     after: After,
     /// Ends in the access log with the exchange, however that ends.
-    log_line: Option<Line>,
+    log_line: Option<Box<Line>>,
 }
 
 /// What comes after an answer.
@@ -50,7 +51,7 @@ impl Exchange {
             (false, _) => After::Linger(pool.settings.stall_timeout),
         };
         let log_line = pool.log.as_ref().map(|log| log.begin(peer, request_line, Some(request), response.status));
-        Exchange::new(&response, file, after, log_line, now)
+        Exchange::new(response, file, after, log_line, pool, now)
     }
 
     /// The answer to a request that was not read, after which none is read.
@@ -60,17 +61,27 @@ impl Exchange {
             response = response.without_body();
         }
         let log_line = pool.log.as_ref().map(|log| log.begin(peer, request_line, None, response.status));
-        Exchange::new(&response, None, After::Linger(LINGER_TIME), log_line, SystemTime::now())
+        Exchange::new(response, None, After::Linger(LINGER_TIME), log_line, pool, SystemTime::now())
     }
 
-    fn new(response: &Response, file: Option<File>, after: After, log_line: Option<Line>, now: SystemTime) -> Self {
+    fn new(
+        response: Response,
+        file: Option<File>,
+        after: After,
+        log_line: Option<Line>,
+        pool: &Pool,
+        now: SystemTime,
+    ) -> Self {
         let mut lead = String::with_capacity(LEAD_CAPACITY);
-        let head_length = response.write(&mut lead, matches!(after, After::NextRequest { .. }), now);
-        let content = match (&response.body, file) {
-            (Body::File(bytes), Some(file)) => Some((file, bytes.clone())),
-            _ => None,
+        let persistent = matches!(after, After::NextRequest { .. });
+        let head_length = response.write(&mut lead, persistent, pool.settings.cors.as_ref(), now);
+        let (bytes, further) = match response.body {
+            Body::Empty | Body::Text(_) => (0..0, Vec::new()),
+            Body::File(bytes) => (bytes, Vec::new()),
+            Body::Sections(sections) => (0..0, sections),
         };
-        Exchange { transfer: Transfer::new(lead.into_bytes(), head_length, content), sent_before: 0, after, log_line }
+        let transfer = Transfer::new(head_length, file, Section { text: lead.into_bytes(), bytes }, further);
+        Exchange { transfer, sent_before: 0, after, log_line: log_line.map(Box::new) }
     }
 
     /// Sends as far as the turn goes.
@@ -105,7 +116,7 @@ impl Exchange {
 
 /// Decides the answer, and opens the file it takes bytes from.
 fn response<'a>(request: &Request, pool: &Pool<'a>, now: SystemTime) -> (Response<'a>, Option<File>) {
-    if let Some(response) = Response::to_method(request.method) {
+    if let Some(response) = Response::to_method(request) {
         return (response, None);
     }
     let found = target::read(request.target).and_then(|target| match pool.site.find(&target.path)? {

@@ -10,6 +10,7 @@ use std::num::NonZeroUsize;
 use std::thread::{self, Scope};
 use std::time::Duration;
 
+use crate::http::Cors;
 use crate::http::range::Parts;
 use crate::ops::AccessLog;
 use crate::site::Site;
@@ -55,6 +56,8 @@ pub struct Settings {
     /// How long answers under way may take to finish when the server ends.
     pub drain_timeout: Duration,
     pub parts: Parts,
+    /// Whose web pages may play what is served.
+    pub cors: Option<Cors>,
 }
 
 /// Serves the site on the listener until `stop` says so and the answers under way are finished.

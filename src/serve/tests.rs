@@ -23,6 +23,7 @@ fn serving(test: impl FnOnce(SocketAddr, &Pool)) {
         stall_timeout: 60 * second,
         drain_timeout: second,
         parts: Parts { policy: PartPolicy::Always, size: Bytes(100) },
+        cors: None,
     };
     let listener = Listener::bind(Some("127.0.0.1"), 0).expect("a free port");
     let address = listener.address().expect("it is bound");

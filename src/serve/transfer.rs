@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
+use std::iter;
 use std::net::TcpStream;
-use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::vec;
 
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use rustix::net::{SendFlags, send};
@@ -13,6 +14,7 @@ use rustix::net::{SendFlags, send};
 use super::disk::{Disk, DiskRight};
 use super::pool::Pool;
 use crate::bytes::Bytes;
+use crate::http::multipart::Section;
 
 /// Bytes that are read from a file at once: a fraction of a usual L2 cache. What the client does not take is read again
 /// later; to read only as much as it took last measured no better.
@@ -27,14 +29,14 @@ const SHORT_TURN: Bytes = Bytes(256 * 1024);
 /// An answer under way: what is still to be sent. Between turns it is nothing but this; any worker can take it up.
 #[derive(Debug)]
 pub(super) struct Transfer {
-    /// The head of the answer, and its text if it has one.
-    lead: Vec<u8>,
-    lead_sent: usize,
-    head_length: usize,
     file: Option<File>,
-    /// The bytes of the file that are still to be sent.
-    rest: Range<u64>,
-    file_sent: u64,
+    /// What comes next: text, the head of the answer at first, and bytes of the file; and what comes then.
+    section: Section,
+    further: vec::IntoIter<Section>,
+    /// Bytes of the text of the section that have been sent. The bytes of the file that have been are not in it any more.
+    text_sent: usize,
+    head_length: usize,
+    sent: u64,
     /// Has been waited for, and not used yet.
     disk_right: Option<DiskRight>,
 }
@@ -56,10 +58,10 @@ pub(super) enum Progress {
 }
 
 impl Transfer {
-    /// An answer whose first `head_length` bytes of `lead` are its head, followed by these bytes of a file, if there is one.
-    pub fn new(lead: Vec<u8>, head_length: usize, content: Option<(File, Range<u64>)>) -> Self {
-        let (file, rest) = content.map_or((None, 0..0), |(file, bytes)| (Some(file), bytes));
-        Transfer { lead, lead_sent: 0, head_length, file, rest, file_sent: 0, disk_right: None }
+    /// An answer whose first `head_length` bytes are its head.
+    pub fn new(head_length: usize, file: Option<File>, section: Section, further: Vec<Section>) -> Self {
+        let further = further.into_iter();
+        Transfer { file, section, further, text_sent: 0, head_length, sent: 0, disk_right: None }
     }
 
     /// Allows the next read to wait for the disk.
@@ -69,12 +71,12 @@ impl Transfer {
 
     /// Bytes of content that the client's socket has taken; the head does not count.
     pub fn content_sent(&self) -> u64 {
-        self.lead_sent.saturating_sub(self.head_length) as u64 + self.file_sent
+        self.sent.saturating_sub(self.head_length as u64)
     }
 
     /// Bytes that the client's socket has taken, of any kind.
     pub fn sent(&self) -> u64 {
-        self.lead_sent as u64 + self.file_sent
+        self.sent
     }
 
     /// Sends until all is sent, the client takes no more, or others wait and the turn is over.
@@ -110,48 +112,67 @@ impl Transfer {
         })
     }
 
-    /// Fills the buffer with what comes next: the rest of the lead and, in the same send, the first bytes of the file, as a
-    /// head that goes alone costs a packet and a wake-up of the client. The buffer is filled in part where the disk would
-    /// have to be waited for and may not.
+    /// Fills the buffer with what comes next, text and bytes of the file for one send, as a head that goes alone costs a
+    /// packet and a wake-up of the client. The buffer is filled in part where the disk would have to be waited for and may
+    /// not.
     fn fill(&mut self, buffer: &mut [u8], disk: &Arc<Disk>) -> Result<usize, Progress> {
         let mut right = self.disk_right.take();
-        let lead = &self.lead[self.lead_sent..];
-        buffer[..lead.len()].copy_from_slice(lead);
-        let mut filled = lead.len();
-        let Some(file) = &self.file else { return Ok(filled) };
-        let mut position = self.rest.start;
-        while filled < buffer.len() && position < self.rest.end {
-            let room = buffer.len() - filled;
-            let wanted = usize::try_from(self.rest.end - position).unwrap_or(room).min(room);
-            let end = match read_at(file, &mut buffer[filled..filled + wanted], position, disk, &mut right) {
-                Ok(Some(count)) if count > 0 => {
-                    filled += count;
-                    position += count as u64;
-                    continue;
-                }
-                // The file was cut while it was sent. What is left of it still goes out, the rest never.
-                Ok(Some(_)) => Progress::Broken,
-                Ok(None) => Progress::DiskBusy,
-                Err(error) => {
-                    log::error!("a file cannot be read at byte {position}: {error}");
-                    return Err(Progress::Broken);
-                }
-            };
-            return if filled > 0 { Ok(filled) } else { Err(end) };
+        let mut filled = 0;
+        let mut text_sent = self.text_sent;
+        for section in iter::once(&self.section).chain(self.further.as_slice()) {
+            let text = &section.text[std::mem::take(&mut text_sent)..];
+            let text = &text[..text.len().min(buffer.len() - filled)];
+            buffer[filled..filled + text.len()].copy_from_slice(text);
+            filled += text.len();
+            let mut bytes = section.bytes.clone();
+            while let Some(file) = self.file.as_ref().filter(|_| filled < buffer.len() && !bytes.is_empty()) {
+                let room = buffer.len() - filled;
+                let wanted = usize::try_from(bytes.end - bytes.start).unwrap_or(room).min(room);
+                let end = match read_at(file, &mut buffer[filled..filled + wanted], bytes.start, disk, &mut right) {
+                    Ok(Some(count)) if count > 0 => {
+                        filled += count;
+                        bytes.start += count as u64;
+                        continue;
+                    }
+                    // The file was cut while it was sent. What is left of it still goes out, the rest never.
+                    Ok(Some(_)) => Progress::Broken,
+                    Ok(None) => Progress::DiskBusy,
+                    Err(error) => {
+                        log::error!("a file cannot be read at byte {}: {error}", bytes.start);
+                        return Err(Progress::Broken);
+                    }
+                };
+                return if filled > 0 { Ok(filled) } else { Err(end) };
+            }
         }
         Ok(filled)
     }
 
     fn count(&mut self, sent: usize) {
-        let of_lead = sent.min(self.lead.len() - self.lead_sent);
-        let of_file = (sent - of_lead) as u64;
-        self.lead_sent += of_lead;
-        self.rest.start += of_file;
-        self.file_sent += of_file;
+        self.sent += sent as u64;
+        let mut left = sent;
+        loop {
+            let of_text = left.min(self.section.text.len() - self.text_sent);
+            self.text_sent += of_text;
+            left -= of_text;
+            let of_file = (left as u64).min(self.section.bytes.end - self.section.bytes.start);
+            self.section.bytes.start += of_file;
+            left -= of_file as usize;
+            if !self.is_section_done() {
+                return;
+            }
+            let Some(next) = self.further.next() else { return };
+            self.section = next;
+            self.text_sent = 0;
+        }
+    }
+
+    fn is_section_done(&self) -> bool {
+        self.text_sent == self.section.text.len() && self.section.bytes.is_empty()
     }
 
     fn is_done(&self) -> bool {
-        self.lead_sent == self.lead.len() && self.rest.is_empty()
+        self.is_section_done() && self.further.as_slice().is_empty()
     }
 }
 

@@ -48,6 +48,32 @@ fn a_large_file_comes_in_parts() {
 }
 
 #[test]
+fn several_ranges_come_in_one_answer() {
+    let server = Server::start(&["--part-policy", "never"]);
+    let mut client = server.connect();
+    // The second is larger than what is read at once.
+    let ranges = [(FILM - 10, 10), (5, 3_000_000), (4_000_000, 1)];
+    client.get("/film.mp4", "Range: bytes=-10,5-3000004,4000000-4000000\r\n");
+    let answer = client.answer();
+    let content_type = answer.field("Content-Type").expect("it has one");
+    let boundary = content_type.strip_prefix("multipart/byteranges; boundary=").expect("it has several parts");
+    assert_eq!((answer.status, answer.field("Content-Range")), (206, None));
+    let mut rest = &answer.body[..];
+    for (first, length) in ranges {
+        let last = first + length - 1;
+        let head = format!(
+            "\r\n--{boundary}\r\nContent-Type: video/mp4\r\nContent-Range: bytes {first}-{last}/{FILM}\r\n\r\n"
+        );
+        rest = rest.strip_prefix(head.as_bytes()).expect("the head of the next part");
+        assert_film_bytes(&rest[..length], first, length);
+        rest = &rest[length..];
+    }
+    assert_eq!(rest, format!("\r\n--{boundary}--\r\n").as_bytes());
+    client.get("/film.mp4", "Range: bytes=0-9,20-0\r\n");
+    assert_eq!(client.answer().status, 200, "the connection goes on");
+}
+
+#[test]
 fn a_file_of_exactly_one_part_comes_whole() {
     let content = content();
     for (name, size) in [("exact.bin", PART), ("over.bin", PART + 1)] {

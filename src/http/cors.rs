@@ -1,0 +1,69 @@
+//! Which web pages of other sites may play what is served: CORS (the Fetch standard, section 3.2).
+
+use std::fmt::{self, Write};
+use std::str::FromStr;
+
+use super::head::is_authority;
+
+/// The origin whose pages may read the answers, or `*` for all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cors(String);
+
+/// What a script may see beyond the few fields that it always sees.
+const EXPOSED: &str = "Content-Range, Content-Length, Accept-Ranges, ETag";
+
+/// What a player may send beyond the few fields that it always may. `bytes=a-b` is one of those only in newer browsers.
+const ALLOWED: &str = "Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, Cache-Control";
+
+/// Seconds for which the answer to a preflight holds: the longest that a browser keeps it (Firefox; Chromium two hours).
+const MAX_AGE: u32 = 86_400;
+
+impl FromStr for Cors {
+    type Err = ();
+
+    /// Reads `*` or an origin as browsers send it: `https://films.example`, without a path.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let is_origin = text.split_once("://").is_some_and(|(scheme, authority)| {
+            !scheme.is_empty()
+                && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+                && !authority.is_empty()
+                && is_authority(authority.as_bytes())
+        });
+        if text == "*" || is_origin { Ok(Cors(text.to_string())) } else { Err(()) }
+    }
+}
+
+impl Cors {
+    /// Writes the fields of an answer; `preflight` says that it is to a question whether the real request may be sent.
+    pub fn write(&self, out: &mut String, preflight: bool) -> fmt::Result {
+        // It does not depend on the Origin of the request, so there is no need for Vary.
+        write!(out, "Access-Control-Allow-Origin: {}\r\n", self.0)?;
+        if preflight {
+            write!(
+                out,
+                "Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\nAccess-Control-Allow-Headers: {ALLOWED}\r\n"
+            )?;
+            write!(out, "Access-Control-Max-Age: {MAX_AGE}\r\n")
+        } else {
+            write!(out, "Access-Control-Expose-Headers: {EXPOSED}\r\n")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_told_from_what_is_none() {
+        for text in ["*", "https://films.example", "http://localhost:3000", "http://[::1]:80", "capacitor://localhost"]
+        {
+            assert_eq!(text.parse(), Ok(Cors(text.to_string())));
+        }
+        for text in
+            ["", "films.example", "https://", "https://a/", "https://a/b", "https://a, https://b", "*\r\n", "://a"]
+        {
+            assert_eq!(text.parse::<Cors>(), Err(()), "{text}");
+        }
+    }
+}
