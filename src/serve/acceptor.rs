@@ -65,7 +65,7 @@ fn accept_all(pool: &Pool, listener: &TcpListener) -> io::Result<()> {
         }
         match listener.accept() {
             Ok((stream, peer)) => {
-                pool.queue(Connection::new(stream, peer.ip(), pool.admission.admit()));
+                pool.queue(Connection::new(stream.into(), peer.ip(), pool.admission.admit()));
                 let superfluous = pool.admission.superfluous();
                 if superfluous > 0 {
                     pool.settled.give_up(superfluous);

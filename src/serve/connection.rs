@@ -8,13 +8,13 @@
 //!                                                      ──▶ Lingering ──▶ ×  or it ends, when the client has the answer
 //! ```
 
-use std::net::{IpAddr, Shutdown, TcpStream};
+use std::net::{IpAddr, Shutdown};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
-use socket2::SockRef;
+use socket2::Socket;
 
 use super::admission::{Kind, Permit};
 use super::disk::DiskRight;
@@ -30,7 +30,7 @@ use crate::limits::LINGER_BYTES_MAX;
 /// A client's connection. It is small, because it moves between the threads.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: TcpStream,
+    socket: Socket,
     state: Box<State>,
 }
 
@@ -91,10 +91,10 @@ pub(super) enum Next {
 
 impl Connection {
     /// A connection as it was accepted.
-    pub fn new(stream: TcpStream, peer: IpAddr, permit: Permit) -> Self {
+    pub fn new(socket: Socket, peer: IpAddr, permit: Permit) -> Self {
         let stage = Stage::Idle { to_drop: 0 };
         let state = State { peer, stage, rest: Vec::new(), deadline: None, expired: false, permit };
-        Connection { stream, state: Box::new(state) }
+        Connection { socket, state: Box::new(state) }
     }
 
     /// Goes on with the connection as far as it goes without waiting for its client longer than others can afford.
@@ -129,8 +129,8 @@ impl Connection {
         loop {
             let next = match &mut self.state.stage {
                 Stage::Idle { .. } | Stage::Reading => self.read(pool, input, &mut patience),
-                Stage::Sending(exchange) => send(exchange, &self.stream, pool),
-                Stage::Lingering { left, .. } => Err(linger(&self.stream, left, input)),
+                Stage::Sending(exchange) => send(exchange, &self.socket, pool),
+                Stage::Lingering { left, .. } => Err(linger(&self.socket, left, input)),
             };
             match next {
                 Ok(stage) => self.enter(stage),
@@ -142,7 +142,7 @@ impl Connection {
     fn enter(&mut self, stage: Stage) {
         if matches!(stage, Stage::Lingering { .. }) {
             // The client sees the end of the answer at once. If it has gone, receiving will tell.
-            let _ = self.stream.shutdown(Shutdown::Write);
+            let _ = self.socket.shutdown(Shutdown::Write);
         }
         self.state.stage = stage;
         self.state.deadline = None;
@@ -189,7 +189,7 @@ impl Connection {
             (None, Patience::Look) => RecvFlags::DONTWAIT,
             (None, _) => return Err(Pause::Wait(Interest::Readable)),
         };
-        match recv(&self.stream, input.room(), flags) {
+        match recv(&self.socket, input.room(), flags) {
             Ok((_, 0)) => Err(Pause::End),
             Ok((_, count)) => {
                 input.received(count);
@@ -235,7 +235,7 @@ impl Connection {
             }
             Stage::Idle { .. } => Err(Pause::End),
             // A socket takes bytes some time before poll(2) says so, so the slow are asked once more.
-            Stage::Sending(exchange) => match send(exchange, &self.stream, pool) {
+            Stage::Sending(exchange) => match send(exchange, &self.socket, pool) {
                 Ok(stage) => {
                     self.enter(stage);
                     Ok(())
@@ -259,7 +259,7 @@ impl Connection {
     /// Lets the kernel forget what the client does not take, rather than keep it for minutes (socket(7), SO_LINGER).
     fn give_up(&self) -> Pause {
         // If it fails, the kernel forgets later.
-        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        let _ = self.socket.set_linger(Some(Duration::ZERO));
         Pause::End
     }
 
@@ -316,13 +316,13 @@ impl Connection {
 
 impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.stream.as_fd()
+        self.socket.as_fd()
     }
 }
 
 /// Sends as far as the turn goes. When all is sent, the next stage begins.
-fn send(exchange: &mut Exchange, stream: &TcpStream, pool: &Pool) -> Result<Stage, Pause> {
-    match exchange.send(stream, pool) {
+fn send(exchange: &mut Exchange, socket: &Socket, pool: &Pool) -> Result<Stage, Pause> {
+    match exchange.send(socket, pool) {
         Progress::Done => Ok(match exchange.after() {
             After::NextRequest { to_drop } => Stage::Idle { to_drop },
             After::Linger(time) => Stage::Lingering { left: LINGER_BYTES_MAX, time },
@@ -335,10 +335,10 @@ fn send(exchange: &mut Exchange, stream: &TcpStream, pool: &Pool) -> Result<Stag
 }
 
 /// Receives and drops what a client still sends, until it has closed its side too (RFC 9112 section 9.6).
-fn linger(stream: &TcpStream, left: &mut u64, input: &mut Input) -> Pause {
+fn linger(socket: &Socket, left: &mut u64, input: &mut Input) -> Pause {
     input.consume(input.bytes().len());
     loop {
-        match recv(stream, input.room(), RecvFlags::DONTWAIT) {
+        match recv(socket, input.room(), RecvFlags::DONTWAIT) {
             Ok((_, 0)) => return Pause::End,
             Ok((_, count)) if count as u64 >= *left => return Pause::End,
             Ok((_, count)) => *left -= count as u64,

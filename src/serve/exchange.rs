@@ -1,8 +1,10 @@
 //! An exchange: one request and its answer, from the moment it is decided until the last byte is sent.
 
 use std::fs::File;
-use std::net::{IpAddr, TcpStream};
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
+
+use socket2::Socket;
 
 use super::disk::DiskRight;
 use super::pool::Pool;
@@ -85,8 +87,8 @@ impl Exchange {
     }
 
     /// Sends as far as the turn goes.
-    pub fn send(&mut self, stream: &TcpStream, pool: &Pool) -> Progress {
-        let progress = self.transfer.advance(stream, pool);
+    pub fn send(&mut self, socket: &Socket, pool: &Pool) -> Progress {
+        let progress = self.transfer.advance(socket, pool);
         if let Some(line) = &mut self.log_line {
             line.sent = self.transfer.content_sent();
         }

@@ -25,6 +25,8 @@ mod keeper;
 mod listener;
 mod lot;
 mod pool;
+#[cfg(any(test, fuzzing))]
+pub mod rehearsal;
 mod stop;
 mod transfer;
 mod wake;

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
+use super::rehearsal::{Heard, SECRET, Stage, furnish};
 use super::*;
 use crate::bytes::Bytes;
 use crate::http::range::PartPolicy;
@@ -107,4 +108,40 @@ fn what_is_not_in_memory_is_read_from_the_disk() {
         let cold: Vec<TcpStream> = (0..5).map(|_| asking(address, GET_A)).collect();
         cold.into_iter().for_each(|stream| assert_is_a(&answer(stream)));
     });
+}
+
+/// The requests with which the fuzzer begins, by name.
+fn seeds() -> Vec<(String, Vec<u8>)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds/connection");
+    let entries = std::fs::read_dir(folder).expect("the seeds are there").map(|entry| entry.expect("an entry"));
+    let read = |entry: std::fs::DirEntry| {
+        (entry.file_name().to_string_lossy().into_owned(), std::fs::read(entry.path()).expect("a file"))
+    };
+    entries.map(read).collect()
+}
+
+fn without_dates(heard: Heard) -> (String, bool) {
+    let text = String::from_utf8_lossy(&heard.bytes);
+    assert!(!text.contains(SECRET));
+    let lines =
+        text.split_inclusive('\n').filter(|line| !line.starts_with("Date: ") && !line.contains("part-of-reeld"));
+    (lines.collect(), heard.ended)
+}
+
+#[test]
+fn what_is_said_in_any_two_pieces_is_answered_as_if_it_came_at_once() {
+    let content = tempfile::tempdir().expect("a temporary folder");
+    furnish(content.path()).expect("it is empty");
+    let stage = Stage::new(content.path());
+    let seeds = seeds();
+    assert!(seeds.len() > 50, "the seeds are found");
+    for (name, said) in seeds {
+        let at_once = without_dates(stage.hears([&said[..]]));
+        for cut in 1..said.len() {
+            let (one, other) = said.split_at(cut);
+            assert_eq!(without_dates(stage.hears([one, other])), at_once, "{name} cut at {cut}");
+        }
+        let byte_by_byte = without_dates(stage.hears(said.chunks(1)));
+        assert_eq!(byte_by_byte, at_once, "{name} byte by byte");
+    }
 }

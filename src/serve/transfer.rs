@@ -3,13 +3,13 @@
 use std::fs::File;
 use std::io::{self, IoSliceMut};
 use std::iter;
-use std::net::TcpStream;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::vec;
 
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use rustix::net::{SendFlags, send};
+use socket2::Socket;
 
 use super::disk::{Disk, DiskRight};
 use super::pool::Pool;
@@ -80,7 +80,7 @@ impl Transfer {
     }
 
     /// Sends until all is sent, the client takes no more, or others wait and the turn is over.
-    pub fn advance(&mut self, stream: &TcpStream, pool: &Pool) -> Progress {
+    pub fn advance(&mut self, socket: &Socket, pool: &Pool) -> Progress {
         let turn_began = self.sent();
         pool.with_buffer(|buffer| {
             loop {
@@ -88,7 +88,7 @@ impl Transfer {
                     Ok(filled) => filled,
                     Err(progress) => return progress,
                 };
-                let sent = match send_once(stream, &buffer[..filled], pool) {
+                let sent = match send_once(socket, &buffer[..filled], pool) {
                     Ok(sent) => sent,
                     Err(Errno::AGAIN) => return Progress::Full,
                     Err(_) => return Progress::Broken,
@@ -206,11 +206,11 @@ fn read_at(
 }
 
 /// One send, in which the worker waits for the client if it has the leisure.
-fn send_once(stream: &TcpStream, bytes: &[u8], pool: &Pool) -> Result<usize, Errno> {
+fn send_once(socket: &Socket, bytes: &[u8], pool: &Pool) -> Result<usize, Errno> {
     loop {
         let leisure = pool.leisure();
         let flags = if leisure.is_some() { SendFlags::empty() } else { SendFlags::DONTWAIT };
-        match send(stream, bytes, flags | SendFlags::NOSIGNAL) {
+        match send(socket, bytes, flags | SendFlags::NOSIGNAL) {
             Err(Errno::INTR) => {}
             result => return result,
         }

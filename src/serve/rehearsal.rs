@@ -1,0 +1,135 @@
+//! A connection without a network and without threads: what a client says goes in, what it hears comes out. For tests that
+//! want the same to happen every time, and for the fuzzer.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Shutdown};
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+use socket2::{Domain, Socket, Type};
+
+use super::connection::{Connection, Next};
+use super::input::Input;
+use super::pool::Pool;
+use super::{Settings, Stop};
+use crate::bytes::Bytes;
+use crate::http::range::{PartPolicy, Parts};
+use crate::site::{Hidden, Site};
+
+/// A server that serves when it is told to.
+pub struct Stage {
+    pool: Pool<'static>,
+}
+
+/// What a client heard.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Heard {
+    pub bytes: Vec<u8>,
+    /// Whether the server had ended the connection before the client did.
+    pub ended: bool,
+}
+
+/// Bytes of a part here.
+pub const PART: u64 = 100;
+
+/// What must never be heard.
+pub const SECRET: &str = "the secret";
+
+/// Writes what a stage serves into an empty folder. The files are as old every time, so their tags are the same.
+pub fn furnish(folder: &Path) -> io::Result<()> {
+    for name in ["films", "confidential"] {
+        fs::create_dir(folder.join(name))?;
+    }
+    let film: Vec<u8> = (0..=249).collect();
+    for (name, content) in [
+        ("film.mp4", &film[..]),
+        ("small.txt", b"small"),
+        ("empty.txt", b""),
+        ("index.html", b"<!doctype html>"),
+        ("confidential/secret.txt", SECRET.as_bytes()),
+    ] {
+        let mut file = File::create(folder.join(name))?;
+        file.write_all(content)?;
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(784_111_777))?;
+    }
+    Ok(())
+}
+
+impl Stage {
+    /// Serves this folder. What the pool borrows is never freed, as a program has few stages.
+    pub fn new(content: &Path) -> Self {
+        let hidden = Hidden::new([]).expect("no further folders");
+        let site = Box::leak(Box::new(Site::scan(content, hidden).expect("the folder is there")));
+        let second = Duration::from_secs(1);
+        let settings = Box::leak(Box::new(Settings {
+            // A single worker waits for no client.
+            workers: NonZeroUsize::MIN,
+            max_connections: 1,
+            idle_timeout: second,
+            head_timeout: second,
+            stall_timeout: second,
+            drain_timeout: second,
+            parts: Parts { policy: PartPolicy::Always, size: Bytes(PART) },
+            cors: None,
+        }));
+        let stop = Box::leak(Box::new(Stop::new().expect("a descriptor")));
+        Stage { pool: Pool::new(settings, site, None, stop).expect("descriptors") }
+    }
+
+    /// What a client hears that says this, piece by piece, and then no more. Each piece is received and answered as far as
+    /// it goes before the next is said.
+    pub fn hears<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Heard {
+        let (mut client, socket) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("descriptors");
+        client.set_nonblocking(true).expect("it is ours");
+        let mut input = Input::new();
+        let permit = self.pool.admission.admit();
+        let mut connection = Some(Connection::new(socket, IpAddr::V4(Ipv4Addr::LOCALHOST), permit));
+        let mut bytes = Vec::new();
+        for piece in pieces {
+            let mut rest = piece;
+            while !rest.is_empty() {
+                let Some(served) = connection.take() else { break };
+                match client.write(rest) {
+                    Ok(count) => rest = &rest[count..],
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+                }
+                connection = self.serve(served, &mut client, &mut input, &mut bytes);
+            }
+        }
+        let ended = connection.is_none();
+        client.shutdown(Shutdown::Write).expect("it is open");
+        if let Some(connection) = connection {
+            let left = self.serve(connection, &mut client, &mut input, &mut bytes);
+            assert!(left.is_none(), "a client that has said all is waited for");
+        }
+        Heard { bytes, ended }
+    }
+
+    /// Serves until the client has to say more, or the connection has ended.
+    fn serve(
+        &self,
+        mut connection: Connection,
+        client: &mut Socket,
+        input: &mut Input,
+        heard: &mut Vec<u8>,
+    ) -> Option<Connection> {
+        loop {
+            let next = connection.serve(&self.pool, input);
+            let before = heard.len();
+            // An end or a reset shows in what the server does next.
+            let _ = client.read_to_end(heard);
+            connection = match next {
+                Next::Queue(connection) => connection,
+                Next::WaitForDisk(connection) => {
+                    self.pool.disk.wait(connection);
+                    self.pool.next()?
+                }
+                Next::Park(parked) if heard.len() > before => parked.connection,
+                Next::Park(parked) => return Some(parked.connection),
+                Next::Close(_) => return None,
+            };
+        }
+    }
+}
