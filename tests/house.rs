@@ -87,3 +87,12 @@ fn nothing_brings_epoll() {
         assert!(!lock.contains(&format!("name = \"{name}\"")), "Cargo.lock has {name}");
     }
 }
+
+/// RUSTSEC-2025-0024: 0.5.12 to 0.5.14 can free memory twice.
+#[test]
+fn the_channel_is_not_one_of_the_broken_ones() {
+    let lock = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock")).expect("a text");
+    let (_, rest) = lock.split_once("name = \"crossbeam-channel\"\nversion = \"0.5.").expect("it is locked");
+    let patch: u32 = rest.split('"').next().and_then(|patch| patch.parse().ok()).expect("a number");
+    assert!(patch >= 15, "crossbeam-channel 0.5.{patch}");
+}

@@ -122,6 +122,10 @@ fn find_head(bytes: &[u8]) -> Result<Option<Span>, Refusal> {
     let mut start = 0;
     while let Some(length) = bytes[start..].iter().position(|&byte| byte == b'\n') {
         let feed = start + length;
+        if line.is_none() {
+            // Before all else, as while the line was growing.
+            check_line_length(without_return(&bytes[start..feed]))?;
+        }
         if length == 0 || bytes[feed - 1] != b'\r' {
             return Err(Refusal::malformed("A line of the request ends without CR."));
         }
@@ -132,7 +136,6 @@ fn find_head(bytes: &[u8]) -> Result<Option<Span>, Refusal> {
             }
             None if length == 1 => {}
             None => {
-                check_line_length(&bytes[start..feed - 1])?;
                 // Judged as soon as it is there: a client of another protocol may never send an empty line.
                 request_line(&bytes[start..feed - 1])?;
                 line = Some(start..feed - 1);
@@ -143,13 +146,16 @@ fn find_head(bytes: &[u8]) -> Result<Option<Span>, Refusal> {
         start = next;
     }
     if line.is_none() {
-        let growing = &bytes[start..];
-        check_line_length(growing.strip_suffix(b"\r").unwrap_or(growing))?;
+        check_line_length(without_return(&bytes[start..]))?;
     }
     if bytes.len() >= HEAD_MAX {
         return Err(too_large("The request head is larger than 16 KiB."));
     }
     Ok(None)
+}
+
+fn without_return(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// Judges a request line that is complete or still growing.

@@ -110,3 +110,28 @@ fn a_file_of_any_time_can_be_described() {
         assert!(tag.starts_with("\"b-") && tag.ends_with('"'), "{tag}");
     }
 }
+
+#[test]
+fn a_file_that_becomes_a_link_while_it_is_served_leaks_nothing() {
+    let content = tempfile::tempdir().expect("a temporary folder");
+    let site = site(content.path());
+    let at = |name: &str| content.path().join(name);
+    let swaps = 2_000;
+    std::thread::scope(|scope| {
+        let swapping = scope.spawn(|| {
+            for _ in 0..swaps {
+                symlink("confidential/x", at("new-link")).expect("a link");
+                fs::rename(at("new-link"), at("swapped")).expect("it is replaced");
+                fs::write(at("new-file"), "harmless").expect("a file");
+                fs::rename(at("new-file"), at("swapped")).expect("it is replaced");
+            }
+        });
+        let mut found = std::collections::HashMap::new();
+        while !swapping.is_finished() {
+            *found.entry(find(&site, "/swapped")).or_insert(0) += 1;
+        }
+        found.remove("404");
+        let both = found.remove("403").is_some() && found.remove("harmless").is_some();
+        assert!(both && found.is_empty(), "found besides: {found:?}");
+    });
+}

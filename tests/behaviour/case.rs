@@ -1,0 +1,214 @@
+//! One thing a client says, and what it must hear: a row of a table, named by its number in the list of requirements
+//! (RFC 9110 and 9112) or of hostile inputs.
+
+use std::fs::{self, File};
+use std::net::Shutdown;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+use std::time::{Duration, SystemTime};
+
+use tempfile::TempDir;
+
+use crate::support::*;
+
+/// The whole of `film.mp4` here, which is larger than a part.
+pub const FILM: [u8; 250] = {
+    let mut film = [0; 250];
+    let mut place = 0;
+    while place < film.len() {
+        film[place] = place as u8;
+        place += 1;
+    }
+    film
+};
+
+/// The entity tag of the film, and when it was modified.
+pub const TAG: &str = "\"fa-ae1b981bc490a00\"";
+pub const MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+pub struct Case {
+    number: u32,
+    said: Vec<u8>,
+    /// The statuses of all answers.
+    answers: Vec<u16>,
+    ends: bool,
+    announced: bool,
+    says_no_more: bool,
+    checks: Vec<Box<dyn Fn(&[Answer])>>,
+}
+
+/// What a client says, and that it is answered with 200 and the connection goes on, unless the row says otherwise.
+pub fn case(number: u32, said: impl AsRef<[u8]>) -> Case {
+    let said = said.as_ref().to_vec();
+    Case { number, said, answers: vec![200], ends: false, announced: true, says_no_more: false, checks: Vec::new() }
+}
+
+/// The bytes of a request.
+pub fn request(method: &str, target: &str, fields: &str) -> String {
+    format!("{method} {target} HTTP/1.1\r\nHost: h\r\n{fields}\r\n")
+}
+
+pub fn get(target: &str, fields: &str) -> String {
+    request("GET", target, fields)
+}
+
+impl Case {
+    pub fn answers(mut self, answers: &[u16]) -> Self {
+        self.answers = answers.to_vec();
+        self
+    }
+
+    /// That the last answer says close and the connection ends.
+    pub fn ends(mut self) -> Self {
+        self.ends = true;
+        self
+    }
+
+    pub fn refused(self, status: u16) -> Self {
+        self.answers(&[status]).ends()
+    }
+
+    /// That the connection ends, and that the last answer could not know it.
+    pub fn ends_unannounced(mut self) -> Self {
+        (self.ends, self.announced) = (true, false);
+        self
+    }
+
+    /// The client closes its side after what it said.
+    pub fn says_no_more(mut self) -> Self {
+        self.says_no_more = true;
+        self
+    }
+
+    pub fn check(mut self, check: impl Fn(&[Answer]) + 'static) -> Self {
+        self.checks.push(Box::new(check));
+        self
+    }
+
+    /// What a field of the first answer says.
+    pub fn field(self, name: &'static str, value: impl Into<String>) -> Self {
+        let value = value.into();
+        self.check(move |answers| assert_eq!(answers[0].field(name), Some(&*value), "{name}"))
+    }
+
+    pub fn without(self, name: &'static str) -> Self {
+        self.check(move |answers| assert_eq!(answers[0].field(name), None, "{name}"))
+    }
+
+    /// The content of the first answer.
+    pub fn body(self, body: impl AsRef<[u8]>) -> Self {
+        let body = body.as_ref().to_vec();
+        self.check(move |answers| assert_eq!(answers[0].body, body))
+    }
+
+    /// These bytes of the film, as a part.
+    pub fn part(self, first: usize, length: usize) -> Self {
+        self.answers(&[206])
+            .field("Content-Range", format!("bytes {first}-{}/250", first + length - 1))
+            .field("Content-Length", length.to_string())
+            .body(&FILM[first..first + length])
+    }
+
+    /// The film from the start, as to a request without (valid) Range.
+    pub fn first_part(self) -> Self {
+        self.part(0, 100)
+    }
+
+    fn play(&self, server: &Server) {
+        let mut client = server.connect();
+        client.send(&self.said);
+        if self.says_no_more {
+            client.stream.shutdown(Shutdown::Write).expect("it is open");
+        }
+        let mut answers = Vec::new();
+        for status in &self.answers {
+            let answer = if self.said.starts_with(b"HEAD ") { client.head() } else { client.answer() };
+            assert_eq!(answer.status, *status, "{}", answer.head);
+            assert_well_formed(&answer);
+            answers.push(answer);
+        }
+        if self.ends {
+            assert!(client.is_closed(), "the connection ends");
+        } else {
+            client.get("/small.txt", "");
+            assert_eq!(client.answer().body, b"small", "the next request is answered");
+        }
+        if let Some(last) = answers.last() {
+            let close = self.ends && self.announced;
+            assert_eq!(last.field("Connection"), Some(if close { "close" } else { "keep-alive" }));
+        }
+        self.checks.iter().for_each(|check| check(&answers));
+    }
+}
+
+/// What holds for every answer: its grammar, no field twice, and the fields that are always there.
+fn assert_well_formed(answer: &Answer) {
+    let mut lines = answer.head.strip_suffix("\r\n\r\n").expect("an empty line").split("\r\n");
+    let status = lines.next().expect("a status line").strip_prefix("HTTP/1.1 ").expect("the version");
+    assert!(status.len() > 4 && status.as_bytes()[3] == b' ', "{status}");
+    for line in lines {
+        let (name, value) = line.split_once(": ").expect("a field");
+        assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'), "{line}");
+        assert!(value.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{line}");
+        assert_eq!(answer.field(name), Some(value), "it is there once");
+    }
+    let date = answer.field("Date").expect("a date").as_bytes();
+    assert!(date.len() == MODIFIED.len() && date.ends_with(b" GMT") && date[3] == b',', "IMF-fixdate");
+    assert_eq!(answer.field("Accept-Ranges"), Some("bytes"));
+    assert_eq!(answer.field("Transfer-Encoding"), None);
+}
+
+/// What the tables are about: a film of two and a half parts, with whatever else has broken servers before.
+fn content() -> TempDir {
+    let folder = crate::support::content();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("film.mp4"), FILM).expect("a file");
+    fs::write(at("old.txt"), "old").expect("a file");
+    fs::write(at("future.txt"), "future").expect("a file");
+    let day = Duration::from_secs(86_400);
+    for (name, modified) in [
+        ("film.mp4", SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777)),
+        ("old.txt", SystemTime::UNIX_EPOCH - 40_000 * day),
+        ("future.txt", SystemTime::now() + day),
+    ] {
+        File::options().write(true).open(at(name)).and_then(|file| file.set_modified(modified)).expect("a time");
+    }
+    for (to, name) in [
+        ("/etc/passwd", "passwd.txt"),
+        ("..", "up"),
+        ("confidential/secret.txt", "leak.txt"),
+        ("nowhere", "dangling.txt"),
+        ("loop.txt", "loop.txt"),
+    ] {
+        symlink(to, at(name)).expect("a link");
+    }
+    rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe"), 0o644.into()).expect("a FIFO");
+    drop(UnixListener::bind(at("socket")).expect("a socket"));
+    folder
+}
+
+/// Plays all cases against one server, and after each sees that it left nothing behind.
+pub fn play(cases: &[Case]) {
+    let server = Server::start_on(content(), &["--workers", "2", "--chunk-size", "100"]);
+    server.wait_for_threads(2);
+    for case in cases {
+        eprintln!("{}: {:.300}", case.number, case.said.escape_ascii().to_string());
+        case.play(&server);
+        wait_until("descriptors are given back", || server.held() == 0);
+        assert_eq!(server.threads(), threads_with(2));
+    }
+}
+
+/// Sees that every number of a list is covered: by a case, by a test elsewhere, or with a reason why there is none.
+pub fn assert_covered(last: u32, cases: &[Case], elsewhere: &[(u32, &str, &str)], none: &[(u32, &str)]) {
+    for (number, file, test) in elsewhere {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert!(text.contains(&format!("#[test]\n    fn {test}(")) || text.contains(&format!("#[test]\nfn {test}(")));
+        assert!((1..=last).contains(number));
+    }
+    for number in 1..=last {
+        let tested = cases.iter().any(|case| case.number == number) || elsewhere.iter().any(|row| row.0 == number);
+        assert!(tested != none.iter().any(|row| row.0 == number), "{number} is covered, or there is a reason");
+    }
+}

@@ -1,0 +1,187 @@
+//! What must hold for any bytes at all. Each function is a target of the fuzzer, which begins with `seeds/` and the name of
+//! the function.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use reeld::bytes::Bytes;
+use reeld::http::head::{self, NO_FIELDS, Reading};
+use reeld::http::precondition::{Verdict, judge, range_stands};
+use reeld::http::range::{self, PartPolicy, Parts, Selection, Wanted};
+use reeld::http::target;
+use reeld::http::{Request, Validators};
+
+fn read<T>(bytes: &[u8], then: impl FnOnce(Request, usize) -> T) -> Option<T> {
+    match head::read(bytes, &mut { NO_FIELDS }) {
+        Ok(Reading::Whole(request, length)) => Some(then(request, length)),
+        Ok(Reading::Partial) | Err(_) => None,
+    }
+}
+
+/// A head is whole at its last byte, not before, and what follows does not change it.
+pub fn head(bytes: &[u8]) {
+    let Some(length) = read(bytes, |request, length| {
+        assert!(request.target.iter().all(u8::is_ascii_graphic));
+        length
+    }) else {
+        return;
+    };
+    assert!(bytes[..length].ends_with(b"\r\n\r\n"));
+    assert_eq!(read(&bytes[..length], |_, length| length), Some(length));
+    for shorter in [length - 1, length / 2, 1] {
+        assert!(matches!(head::read(&bytes[..shorter], &mut { NO_FIELDS }), Ok(Reading::Partial)));
+    }
+}
+
+/// A path stays below the content folder, and a redirect to it leads back to it.
+pub fn target(bytes: &[u8]) {
+    let Ok(target) = target::read(bytes) else { return };
+    let relative = target.path.relative();
+    let folder_itself = relative.is_empty();
+    assert!(folder_itself || relative.split(|&byte| byte == b'/').all(|name| !matches!(name, b"" | b"." | b"..")));
+    assert!(!relative.contains(&0));
+    let location = target.path.location(None);
+    assert!(!location.starts_with("//") || folder_itself, "it would name a host");
+    if !folder_itself {
+        let again = target::read(location.as_bytes()).expect("a location is a target");
+        assert_eq!(again.path.relative(), relative);
+        assert!(again.path.folder());
+    }
+}
+
+/// What is selected lies in the file, no byte twice, is not too much, and was asked for. The first eight bytes are the
+/// length of the file, the rest is the field.
+pub fn range(bytes: &[u8]) {
+    let Some((total, field)) = bytes.split_first_chunk() else { return };
+    // Small files more often than others: that is where the edges are.
+    let total = u64::from_be_bytes(*total) >> (total[7] % 64);
+    let wanted = range::read(field);
+    for policy in [PartPolicy::Always, PartPolicy::OpenEnded, PartPolicy::Never] {
+        let parts = Parts { policy, size: Bytes(100) };
+        let mut ranges = match parts.select(wanted.as_deref(), total) {
+            Selection::Whole => {
+                assert!(wanted.is_none() || total == 0);
+                continue;
+            }
+            Selection::Unsatisfiable => {
+                let wanted = wanted.as_deref().expect("something was asked for");
+                assert!(!wanted.iter().any(|wanted| asks_for(*wanted, total, 0) || asks_for(*wanted, total, total / 2)));
+                continue;
+            }
+            Selection::Part(range) => vec![range],
+            Selection::Several(ranges) => ranges,
+        };
+        for range in &ranges {
+            for position in [range.start, range.end - 1] {
+                assert!(position < total);
+                let asked = |wanted: &[Wanted]| wanted.iter().any(|wanted| asks_for(*wanted, total, position));
+                assert!(wanted.as_deref().is_none_or(asked));
+            }
+        }
+        if policy == PartPolicy::Always {
+            assert!(ranges.iter().map(|range| range.end - range.start).sum::<u64>() <= 100);
+        }
+        ranges.sort_by_key(|range| range.start);
+        assert!(ranges.windows(2).all(|pair| pair[0].end < pair[1].start), "they do not touch");
+    }
+}
+
+fn asks_for(wanted: Wanted, total: u64, position: u64) -> bool {
+    position < total
+        && match wanted {
+            Wanted::Between(first, last) => (first..=last).contains(&position),
+            Wanted::From(first) => position >= first,
+            Wanted::Last(length) => total - position <= length,
+        }
+}
+
+/// Conditions change an answer only if they are there. The bytes are the field lines.
+pub fn conditions(bytes: &[u8]) {
+    let head = [b"GET / HTTP/1.1\r\nHost: h\r\n", bytes, b"\r\n\r\n"].concat();
+    let file = Validators { size: 250, modified: UNIX_EPOCH + Duration::from_secs(784_111_777) };
+    read(&head, |request, _| {
+        let has = |name| request.every(name).next().is_some();
+        match judge(&request, &file, SystemTime::now()) {
+            Verdict::Proceed => {}
+            Verdict::NotModified => assert!(has("if-none-match") || has("if-modified-since")),
+            Verdict::Failed => assert!(has("if-match") || has("if-unmodified-since")),
+        }
+        assert!(range_stands(&request, &file, SystemTime::now()) || has("if-range"));
+    });
+}
+
+/// A connection tells no secret, speaks HTTP, and answers what comes in pieces as if it had come at once. The bytes say
+/// themselves where they are cut.
+#[cfg(fuzzing)]
+pub fn connection(said: &[u8]) {
+    use std::sync::LazyLock;
+
+    use reeld::serve::rehearsal::{SECRET, Stage, furnish};
+
+    static STAGE: LazyLock<(tempfile::TempDir, std::sync::Mutex<Stage>)> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        furnish(folder.path()).expect("it is empty");
+        let stage = Stage::new(folder.path());
+        (folder, stage.into())
+    });
+    let stage = STAGE.1.lock().expect("no other thread panics");
+    let heard = stage.hears([said]);
+    assert!(!heard.bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes()), "it tells the secret");
+    let answers = answers(&heard.bytes);
+    let sum: usize = said.iter().map(|&byte| usize::from(byte)).sum();
+    let (one, other) = said.split_at(sum % said.len().max(1));
+    let again = stage.hears([one, other]);
+    assert_eq!(heard.ended, again.ended);
+    assert_eq!(answers, self::answers(&again.bytes));
+}
+
+/// The status lines of all answers; panics if what was heard is anything else.
+#[cfg(fuzzing)]
+fn answers(mut heard: &[u8]) -> Vec<String> {
+    let mut answers = Vec::new();
+    while !heard.is_empty() {
+        let end = heard.windows(4).position(|window| window == b"\r\n\r\n").expect("a whole head");
+        let head = std::str::from_utf8(&heard[..end]).expect("a head is ASCII");
+        heard = &heard[end + 4..];
+        let (status, fields) = head.split_once("\r\n").expect("fields");
+        assert!(status.starts_with("HTTP/1.1 ") && !status.starts_with("HTTP/1.1 500 "), "{status}");
+        let mut length = 0;
+        for line in fields.split("\r\n") {
+            let (name, value) = line.split_once(": ").expect("a field");
+            assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'), "{line}");
+            assert!(value.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{line}");
+            if name == "Content-Length" {
+                length = value.parse().expect("a number");
+            }
+        }
+        // The answer to HEAD has a length and no content.
+        if !heard.is_empty() && !heard.starts_with(b"HTTP/1.1 ") {
+            heard = &heard[length..];
+        }
+        answers.push(status.to_string());
+    }
+    answers
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    fn replay(name: &str, target: impl Fn(&[u8])) {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(name);
+        let seeds: Vec<_> = fs::read_dir(folder).expect("the seeds are there").collect();
+        assert!(seeds.len() > 10, "seeds of {name}");
+        for seed in seeds {
+            target(&fs::read(seed.expect("an entry").path()).expect("a file"));
+        }
+    }
+
+    #[test]
+    fn the_seeds_hold() {
+        replay("head", super::head);
+        replay("target", super::target);
+        replay("range", super::range);
+        replay("conditions", super::conditions);
+        #[cfg(fuzzing)]
+        replay("connection", super::connection);
+    }
+}
