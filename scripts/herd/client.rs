@@ -19,6 +19,9 @@ pub struct Client {
 pub struct Head {
     pub status: u16,
     pub length: usize,
+    pub content_range: Option<String>,
+    /// Of an answer with several parts.
+    pub boundary: Option<String>,
 }
 
 impl Client {
@@ -30,7 +33,11 @@ impl Client {
     }
 
     pub fn ask(&mut self, target: &str) -> io::Result<()> {
-        self.stream.write_all(request(target).as_bytes())
+        self.say(request(target).as_bytes())
+    }
+
+    pub fn say(&mut self, request: &[u8]) -> io::Result<()> {
+        self.stream.write_all(request)
     }
 
     /// Receives the head of an answer.
@@ -89,7 +96,8 @@ pub fn read_head(bytes: &[u8]) -> io::Result<Option<(Head, usize)>> {
     let bad = || io::Error::new(ErrorKind::InvalidData, "the answer is no HTTP");
     let head = std::str::from_utf8(&bytes[..length]).map_err(|_| bad())?;
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(bad)?;
-    let content = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
-    let content = content.map_or(Ok(0), |text| text.parse()).map_err(|_| bad())?;
-    Ok(Some((Head { status, length: content }, length + 4)))
+    let field = |start| head.lines().find_map(|line| line.strip_prefix(start)).map(String::from);
+    let content = field("Content-Length: ").map_or(Ok(0), |text| text.parse()).map_err(|_| bad())?;
+    let boundary = field("Content-Type: multipart/byteranges; boundary=");
+    Ok(Some((Head { status, length: content, content_range: field("Content-Range: "), boundary }, length + 4)))
 }

@@ -2,6 +2,7 @@
 
 mod client;
 mod crowd;
+mod million;
 mod presets;
 mod probe;
 mod server;

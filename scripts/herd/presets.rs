@@ -11,6 +11,7 @@ use reeld::serve::THREADS_BESIDE_WORKERS;
 
 use crate::client::{self, Client};
 use crate::crowd::{self, Busy, Paused};
+use crate::million::million;
 use crate::probe::{Times, probe};
 use crate::server::{PART, SMALL, Server, Sight};
 
@@ -32,6 +33,7 @@ pub const ALL: &[Preset] = &[
     Preset { name: "overload", run: overload },
     Preset { name: "descriptors", run: descriptors },
     Preset { name: "ending", run: ending },
+    Preset { name: "million", run: million },
 ];
 
 /// Not among them, because it takes 20 minutes.
@@ -56,7 +58,7 @@ impl Report {
     }
 
     /// A number of clients, as large as this run wants it.
-    fn clients(&self, count: usize) -> usize {
+    pub fn clients(&self, count: usize) -> usize {
         (count / self.divide).max(1)
     }
 

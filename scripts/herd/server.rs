@@ -78,6 +78,11 @@ impl Server {
         Ok(Server { child, folder, address, film: Arc::new(film) })
     }
 
+    /// Adds a file to what is served.
+    pub fn add_file(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        fs::write(self.folder.join(name), content)
+    }
+
     pub fn sight(&self) -> io::Result<Sight> {
         let of = |name: &str| format!("/proc/{}/{name}", self.child.id());
         let stat = fs::read_to_string(of("stat"))?;

@@ -26,6 +26,9 @@ pub const FILM: [u8; 250] = {
 pub const TAG: &str = "\"fa-ae1b981bc490a00\"";
 pub const MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
+/// What else must hold for the answers.
+type Check = Box<dyn Fn(&[Answer])>;
+
 pub struct Case {
     number: u32,
     said: Vec<u8>,
@@ -34,7 +37,7 @@ pub struct Case {
     ends: bool,
     announced: bool,
     says_no_more: bool,
-    checks: Vec<Box<dyn Fn(&[Answer])>>,
+    checks: Vec<Check>,
 }
 
 /// What a client says, and that it is answered with 200 and the connection goes on, unless the row says otherwise.
