@@ -64,7 +64,9 @@ pub fn range(bytes: &[u8]) {
             }
             Selection::Unsatisfiable => {
                 let wanted = wanted.as_deref().expect("something was asked for");
-                assert!(!wanted.iter().any(|wanted| asks_for(*wanted, total, 0) || asks_for(*wanted, total, total / 2)));
+                assert!(
+                    !wanted.iter().any(|wanted| asks_for(*wanted, total, 0) || asks_for(*wanted, total, total / 2))
+                );
                 continue;
             }
             Selection::Part(range) => vec![range],
