@@ -23,8 +23,8 @@ def need(*programs):
         sys.exit(f"{Path(sys.argv[0]).name}: missing: {' '.join(missing)}; on Debian: apt-get install {packages}")
 
 
-def build():
-    subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=ROOT, check=True)
+def build(*what):
+    subprocess.run(["cargo", "build", "--release", "--quiet", *what], cwd=ROOT, check=True)
 
 
 def free_port():
@@ -132,3 +132,33 @@ def lighttpd(content, work, log=None, name="lighttpd"):
         $HTTP["url"] =~ "^/confidential" {{ url.access-deny = ("") }}
         """)
     return Server(name, ["lighttpd", "-D", "-f", file], port)
+
+
+def apache2(content, work, log=None, name="apache2"):
+    port = free_port()
+    file = Path(tempfile.mkstemp(suffix=".conf", dir=work)[1])
+    modules = Path("/usr/lib/apache2/modules")
+    wanted = ("mpm_event", "authz_core", "mime", "dir", *(["log_config"] if log else []))
+    load = "\n".join(f"LoadModule {module}_module {modules}/mod_{module}.so" for module in wanted)
+    file.write_text(f"""
+        {load}
+        ServerName localhost
+        ServerRoot {work}
+        PidFile {file}.pid
+        DefaultRuntimeDir {work}
+        ErrorLog /dev/null
+        Listen 127.0.0.1:{port}
+        ListenBacklog 4096
+        DocumentRoot {content}
+        User www-data
+        Group www-data
+        TypesConfig /etc/mime.types
+        MaxKeepAliveRequests 0
+        KeepAliveTimeout 65
+        ServerLimit 40
+        ThreadsPerChild 64
+        MaxRequestWorkers 2560
+        EnableSendfile On
+        {f'CustomLog {log} "%h %l %u %t ' + chr(92) + '"%r' + chr(92) + '" %>s %b"' if log else ""}
+        """)
+    return Server(name, ["apache2", "-d", work, "-f", file, "-DFOREGROUND"], port)

@@ -58,6 +58,10 @@ pub struct Args {
     #[argh(option, arg_name = "seconds")]
     pub drain_timeout: Option<String>,
 
+    /// how files reach the clients: pread (by way of a buffer) or sendfile (moved by the kernel) (default: pread)
+    #[argh(option, arg_name = "way")]
+    pub transfer: Option<String>,
+
     /// the access log on standard output: combined or off (default: combined)
     #[argh(option, arg_name = "format")]
     pub log: Option<String>,

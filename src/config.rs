@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::args::Args;
 use crate::bytes::Bytes;
 use crate::http::range::{PartPolicy, Parts};
-use crate::serve::{Settings, default_workers};
+use crate::serve::{By, Settings, default_workers};
 use crate::site::Hidden;
 
 /// A valid configuration.
@@ -88,6 +88,7 @@ impl Config {
                         "a number of bytes greater than 0, like 5MiB or 5242880",
                     )?,
                 },
+                transfer: given("transfer", args.transfer).read(By::Pread, transfer_named, "pread or sendfile")?,
                 cors: given("cors", args.cors).read(
                     None,
                     |text| text.parse().ok().map(Some),
@@ -109,6 +110,14 @@ fn log_named(name: &str) -> Option<bool> {
     match name {
         "combined" => Some(true),
         "off" => Some(false),
+        _ => None,
+    }
+}
+
+fn transfer_named(name: &str) -> Option<By> {
+    match name {
+        "pread" => Some(By::Pread),
+        "sendfile" => Some(By::Sendfile),
         _ => None,
     }
 }
@@ -198,6 +207,7 @@ mod tests {
             ("--workers 0", "--workers is '0'; it must be a number from 1 to 1024"),
             ("--max-connections 0", "--max-connections is '0'; it must be a number from 1 to 1000000"),
             ("--log json", "--log is 'json'; it must be combined or off"),
+            ("--transfer mmap", "--transfer is 'mmap'; it must be pread or sendfile"),
             ("--part-policy some", "--part-policy is 'some'; it must be always, open-ended or never"),
         ] {
             assert_eq!(config(line, &[]).map(|_| ()), Err(sentence.to_string()));

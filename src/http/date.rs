@@ -24,25 +24,29 @@ pub fn seconds(time: SystemTime) -> u64 {
 /// Reads any of the three forms of an HTTP date as seconds since 1970; None for anything else.
 pub fn parse(text: &[u8], now: SystemTime) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?.trim();
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(seconds(if text.contains('-') { in_the_right_century(text, now).unwrap_or(date) } else { date }))
+    // Only one form has a dash. httpdate splits its centuries at 1970 for ever.
+    let date = if text.contains('-') { rfc850_date(text, now) } else { httpdate::parse_http_date(text).ok() };
+    date.map(seconds)
 }
 
-/// Reads `Sunday, 06-Nov-94 08:49:37 GMT`. Its year is the latest with these digits that does not lie more than 50 years
-/// ahead.
-fn in_the_right_century(text: &str, now: SystemTime) -> Option<SystemTime> {
-    let (_, rest) = text.split_once(", ")?;
+/// Reads `Sunday, 06-Nov-94 08:49:37 GMT`. Its year is the latest with these two digits that does not lie more than 50 years
+/// ahead and in which that was a Sunday.
+fn rfc850_date(text: &str, now: SystemTime) -> Option<SystemTime> {
+    let (weekday, rest) = text.split_once(", ")?;
+    if !WEEKDAYS.contains(&weekday) {
+        return None;
+    }
     let (day_and_month, rest) = rest.rsplit_once('-')?;
+    let (day, month) = day_and_month.split_once('-')?;
     let (year, time) = rest.split_once(' ')?;
-    let day_and_month = day_and_month.replace('-', " ");
-    let this_century = &ImfDate(now).to_string()[12..14];
-    let this_century: u16 = this_century.parse().ok()?;
+    let this_century: u16 = ImfDate(now).to_string()[12..14].parse().ok()?;
     [this_century + 1, this_century, this_century - 1].into_iter().find_map(|century| {
-        // The name of the day is not looked at.
-        let date = httpdate::parse_http_date(&format!("Sun, {day_and_month} {century}{year} {time}")).ok()?;
-        (date <= now + FIFTY_YEARS).then_some(date)
+        let text = format!("{}, {day} {month} {century}{year} {time}", &weekday[..3]);
+        httpdate::parse_http_date(&text).ok().filter(|date| *date <= now + FIFTY_YEARS)
     })
 }
+
+const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 const FIFTY_YEARS: Duration = Duration::from_secs(50 * 31_556_952);
 
@@ -79,15 +83,20 @@ mod tests {
 
     #[test]
     fn two_digits_of_a_year_are_at_most_fifty_years_ahead() {
-        for (two_digits, date) in [
-            ("94", "Sun, 06 Nov 1994 08:49:37 GMT"),
-            ("26", "Sun, 06 Nov 2026 08:49:37 GMT"),
-            ("70", "Sun, 06 Nov 2070 08:49:37 GMT"),
-            ("76", "Sun, 06 Nov 2076 08:49:37 GMT"),
-            ("77", "Sun, 06 Nov 1977 08:49:37 GMT"),
+        for (short, date) in [
+            ("Sunday, 06-Nov-94 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("Friday, 06-Nov-26 08:49:37 GMT", "Fri, 06 Nov 2026 08:49:37 GMT"),
+            ("Thursday, 06-Nov-70 08:49:37 GMT", "Thu, 06 Nov 2070 08:49:37 GMT"),
+            ("Friday, 06-Nov-76 08:49:37 GMT", "Fri, 06 Nov 2076 08:49:37 GMT"),
+            ("Sunday, 06-Nov-77 08:49:37 GMT", "Sun, 06 Nov 1977 08:49:37 GMT"),
         ] {
-            let text = format!("Sunday, 06-Nov-{two_digits} 08:49:37 GMT");
-            assert_eq!(parse(text.as_bytes(), now()), parse(date.as_bytes(), now()), "{text}");
+            let date = httpdate::parse_http_date(date).expect("a date");
+            assert_eq!(parse(short.as_bytes(), now()), Some(seconds(date)), "{short}");
+        }
+        for text in
+            ["Sunday, 06-Nov-1994 08:49:37 GMT", "Sun, 06-Nov-94 08:49:37 GMT", "Sunday, 06-Nov-94", "a, -", "-"]
+        {
+            assert_eq!(parse(text.as_bytes(), now()), None, "{text}");
         }
     }
 }

@@ -82,7 +82,13 @@ impl Exchange {
             Body::File(bytes) => (bytes, Vec::new()),
             Body::Sections(sections) => (0..0, sections),
         };
-        let transfer = Transfer::new(head_length, file, Section { text: lead.into_bytes(), bytes }, further);
+        let transfer = Transfer::new(
+            pool.settings.transfer,
+            head_length,
+            file,
+            Section { text: lead.into_bytes(), bytes },
+            further,
+        );
         Exchange { transfer, sent_before: 0, after, log_line: log_line.map(Box::new) }
     }
 

@@ -35,6 +35,7 @@ mod worker;
 pub use listener::Listener;
 pub use pool::default_workers;
 pub use stop::Stop;
+pub use transfer::By;
 
 use keeper::Keeper;
 use pool::Pool;
@@ -58,6 +59,7 @@ pub struct Settings {
     /// How long answers under way may take to finish when the server ends.
     pub drain_timeout: Duration,
     pub parts: Parts,
+    pub transfer: By,
     /// Whose web pages may play what is served.
     pub cors: Option<Cors>,
 }

@@ -13,7 +13,7 @@ use socket2::{Domain, Socket, Type};
 use super::connection::{Connection, Next};
 use super::input::Input;
 use super::pool::Pool;
-use super::{Settings, Stop};
+use super::{By, Settings, Stop};
 use crate::bytes::Bytes;
 use crate::http::range::{PartPolicy, Parts};
 use crate::site::{Hidden, Site};
@@ -72,6 +72,7 @@ impl Stage {
             stall_timeout: second,
             drain_timeout: second,
             parts: Parts { policy: PartPolicy::Always, size: Bytes(PART) },
+            transfer: By::Pread,
             cors: None,
         }));
         let stop = Box::leak(Box::new(Stop::new().expect("a descriptor")));

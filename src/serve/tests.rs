@@ -24,6 +24,7 @@ fn serving(test: impl FnOnce(SocketAddr, &Pool)) {
         stall_timeout: 60 * second,
         drain_timeout: second,
         parts: Parts { policy: PartPolicy::Always, size: Bytes(100) },
+        transfer: By::Pread,
         cors: None,
     };
     let listener = Listener::bind(Some("127.0.0.1"), 0).expect("a free port");

@@ -7,7 +7,8 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::vec;
 
-use rustix::io::{Errno, ReadWriteFlags, preadv2};
+use rustix::fs::sendfile;
+use rustix::io::{Errno, ReadWriteFlags, ioctl_fionbio, preadv2};
 use rustix::net::{SendFlags, send};
 use socket2::Socket;
 
@@ -39,7 +40,23 @@ pub(super) struct Transfer {
     sent: u64,
     /// Has been waited for, and not used yet.
     disk_right: Option<DiskRight>,
+    by: By,
+    /// Whether the socket was made so for sendfile(2).
+    is_nonblocking: bool,
 }
+
+/// How the bytes of a file come to the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// By way of a buffer: pread(2) and send(2).
+    Pread,
+    /// Without a copy: sendfile(2).
+    Sendfile,
+}
+
+/// Bytes that go by way of the buffer even so: with the head of the answer, in one send. A small file is cheaper to copy
+/// than a second system call.
+const FIRST_COPY: usize = 64 * 1024;
 
 /// How a turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +76,19 @@ pub(super) enum Progress {
 
 impl Transfer {
     /// An answer whose first `head_length` bytes are its head.
-    pub fn new(head_length: usize, file: Option<File>, section: Section, further: Vec<Section>) -> Self {
+    pub fn new(by: By, head_length: usize, file: Option<File>, section: Section, further: Vec<Section>) -> Self {
         let further = further.into_iter();
-        Transfer { file, section, further, text_sent: 0, head_length, sent: 0, disk_right: None }
+        Transfer {
+            file,
+            section,
+            further,
+            text_sent: 0,
+            head_length,
+            sent: 0,
+            disk_right: None,
+            by,
+            is_nonblocking: false,
+        }
     }
 
     /// Allows the next read to wait for the disk.
@@ -84,21 +111,18 @@ impl Transfer {
         let turn_began = self.sent();
         pool.with_buffer(|buffer| {
             loop {
-                let filled = match self.fill(buffer, &pool.disk) {
-                    Ok(filled) => filled,
+                let sent = if self.may_send_file() {
+                    self.send_file(socket, &pool.disk)
+                } else {
+                    self.send_copy(buffer, socket, pool)
+                };
+                match sent {
+                    Ok(Taken::All) => {}
+                    Ok(Taken::Some) => return Progress::Full,
                     Err(progress) => return progress,
-                };
-                let sent = match send_once(socket, &buffer[..filled], pool) {
-                    Ok(sent) => sent,
-                    Err(Errno::AGAIN) => return Progress::Full,
-                    Err(_) => return Progress::Broken,
-                };
-                self.count(sent);
+                }
                 if self.is_done() {
                     return Progress::Done;
-                }
-                if sent < filled {
-                    return Progress::Full;
                 }
                 if pool.stop.is_cut() {
                     return Progress::Broken;
@@ -110,6 +134,60 @@ impl Transfer {
                 }
             }
         })
+    }
+
+    /// Sends from the buffer, which is filled from the file.
+    fn send_copy(&mut self, buffer: &mut [u8], socket: &Socket, pool: &Pool) -> Result<Taken, Progress> {
+        let buffer = if self.by == By::Sendfile { &mut buffer[..FIRST_COPY] } else { buffer };
+        let filled = self.fill(buffer, &pool.disk)?;
+        let sent = send_once(socket, &buffer[..filled], pool).map_err(Progress::of)?;
+        self.count(sent);
+        Ok(if sent < filled { Taken::Some } else { Taken::All })
+    }
+
+    /// Whether what comes next is nothing but bytes of the file, and the kernel shall move them.
+    fn may_send_file(&self) -> bool {
+        self.by == By::Sendfile && self.text_sent == self.section.text.len() && !self.section.bytes.is_empty()
+    }
+
+    /// Lets the kernel move bytes from the file to the socket.
+    fn send_file(&mut self, socket: &Socket, disk: &Arc<Disk>) -> Result<Taken, Progress> {
+        let Some(file) = &self.file else { return Err(Progress::Broken) };
+        let bytes = self.section.bytes.start..self.section.bytes.end.min(self.section.bytes.start + CHUNK as u64);
+        let mut right = self.disk_right.take();
+        // sendfile(2) cannot be told not to wait for the disk, so its first and its last byte are asked for before.
+        for position in [bytes.start, bytes.end - 1] {
+            match read_at(file, &mut [0], position, disk, &mut right) {
+                Ok(Some(1..)) => {}
+                Ok(Some(0)) if position > bytes.start => {}
+                Ok(Some(_)) => return Err(Progress::Broken),
+                Ok(None) => return Err(Progress::DiskBusy),
+                Err(error) => return Err(unreadable(position, &error)),
+            }
+        }
+        if !self.is_nonblocking {
+            // Nor can it be told once that it shall not wait for the client. From here on the connection waits in the lot only.
+            ioctl_fionbio(socket, true).map_err(Progress::of)?;
+            self.is_nonblocking = true;
+        }
+        let wanted = (bytes.end - bytes.start) as usize;
+        let mut position = bytes.start;
+        loop {
+            match sendfile(socket, file, Some(&mut position), wanted) {
+                Ok(0) => return Err(Progress::Broken),
+                Ok(sent) => {
+                    self.count(sent);
+                    return Ok(if sent < wanted { Taken::Some } else { Taken::All });
+                }
+                Err(Errno::INTR) => {}
+                // Not every file system can.
+                Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                    self.by = By::Pread;
+                    return Ok(Taken::All);
+                }
+                Err(error) => return Err(Progress::of(error)),
+            }
+        }
     }
 
     /// Fills the buffer with what comes next, text and bytes of the file for one send, as a head that goes alone costs a
@@ -137,10 +215,7 @@ impl Transfer {
                     // The file was cut while it was sent. What is left of it still goes out, the rest never.
                     Ok(Some(_)) => Progress::Broken,
                     Ok(None) => Progress::DiskBusy,
-                    Err(error) => {
-                        log::error!("a file cannot be read at byte {}: {error}", bytes.start);
-                        return Err(Progress::Broken);
-                    }
+                    Err(error) => return Err(unreadable(bytes.start, &error)),
                 };
                 return if filled > 0 { Ok(filled) } else { Err(end) };
             }
@@ -174,6 +249,24 @@ impl Transfer {
     fn is_done(&self) -> bool {
         self.is_section_done() && self.further.as_slice().is_empty()
     }
+}
+
+/// What a socket took of what it was given.
+enum Taken {
+    All,
+    Some,
+}
+
+impl Progress {
+    /// What it means that a socket takes nothing.
+    fn of(error: Errno) -> Self {
+        if error == Errno::AGAIN { Progress::Full } else { Progress::Broken }
+    }
+}
+
+fn unreadable(position: u64, error: &io::Error) -> Progress {
+    log::error!("a file cannot be read at byte {position}: {error}");
+    Progress::Broken
 }
 
 /// Reads what is in memory, and what is not with the right to wait for the disk; None if there is none to be had.

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::support::*;
+use super::support::*;
 
 #[test]
 fn what_is_confidential_is_refused_whether_it_exists_or_not() {
@@ -69,6 +69,28 @@ fn options_and_redirects() {
     assert_eq!((redirect.status, redirect.field("Location")), (301, Some("/films/?a=b")));
     client.get("/", "");
     assert_eq!(client.answer().body, b"<!doctype html>");
+}
+
+#[test]
+fn pages_of_the_origin_that_is_named_may_play() {
+    let server = Server::start(&["--cors", "https://films.example"]);
+    let mut client = server.connect();
+    client.send(
+        "OPTIONS /film.mp4 HTTP/1.1\r\nHost: h\r\nOrigin: https://films.example\r\n\
+         Access-Control-Request-Method: GET\r\nAccess-Control-Request-Headers: range\r\n\r\n",
+    );
+    let preflight = client.answer();
+    assert_eq!(preflight.status, 204);
+    assert!(preflight.field("Access-Control-Allow-Headers").is_some_and(|fields| fields.starts_with("Range, ")));
+    for (target, status) in [("/film.mp4", 206), ("/none", 404), ("/confidential/x", 403)] {
+        client.get(target, "Origin: https://films.example\r\n");
+        let answer = client.answer();
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.field("Access-Control-Allow-Origin"), Some("https://films.example"));
+        let exposed = answer.field("Access-Control-Expose-Headers").expect("the page may see some");
+        assert!(exposed.contains("Content-Range"));
+    }
+    assert_eq!(Server::start(&[]).get("/film.mp4", "").field("Access-Control-Allow-Origin"), None);
 }
 
 #[test]

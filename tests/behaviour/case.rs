@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
-use crate::support::*;
+use super::support::*;
 
 /// The whole of `film.mp4` here, which is larger than a part.
 pub const FILM: [u8; 250] = {
@@ -163,7 +163,7 @@ fn assert_well_formed(answer: &Answer) {
 
 /// What the tables are about: a film of two and a half parts, with whatever else has broken servers before.
 fn content() -> TempDir {
-    let folder = crate::support::content();
+    let folder = super::support::content();
     let at = |name: &str| folder.path().join(name);
     fs::write(at("film.mp4"), FILM).expect("a file");
     fs::write(at("old.txt"), "old").expect("a file");

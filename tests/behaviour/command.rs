@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::support::*;
+use super::support::*;
 
 /// The exit code and what went to standard output and standard error.
 fn run(content: &Path, flags: &[&str]) -> (Option<i32>, String, String) {

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::support::*;
+use super::support::*;
 
 /// Readers that asked for a part and took no more than its head.
 fn paused(server: &Server, count: usize) -> Vec<Client> {

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use crate::support::*;
+use super::support::*;
 
 #[test]
 fn an_idle_connection_is_closed_in_silence() {

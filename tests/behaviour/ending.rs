@@ -4,7 +4,7 @@ use std::net::TcpStream;
 
 use rustix::process::Signal;
 
-use crate::support::*;
+use super::support::*;
 
 #[test]
 fn on_a_signal_answers_are_finished_and_nobody_new_comes() {

@@ -1,8 +1,8 @@
 //! What attackers, scanners and broken clients send, input by input. The numbers are those of the list that the project goes
 //! by. After each case the threads and descriptors of the server are what they were, and the next request is answered.
 
-use crate::case::*;
-use crate::support::Answer;
+use super::case::*;
+use super::support::Answer;
 
 fn cases() -> Vec<Case> {
     [paths(), ranges(), framing(), limits()].into_iter().flatten().collect()

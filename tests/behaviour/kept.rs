@@ -1,6 +1,6 @@
 //! Connections that serve many requests.
 
-use crate::support::*;
+use super::support::*;
 
 #[test]
 fn many_requests_on_one_connection() {

@@ -1,6 +1,6 @@
 //! More clients than the server may have.
 
-use crate::support::*;
+use super::support::*;
 
 #[test]
 fn who_comes_beyond_the_limit_reads_why_and_may_come_again() {

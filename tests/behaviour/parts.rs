@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 
-use crate::support::*;
+use super::support::*;
 
 #[test]
 fn a_small_file_comes_whole() {

@@ -174,6 +174,10 @@ fn program(wrapper: &[&str], content: &Path, flags: &[&str]) -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REELD_")) {
         command.env_remove(name);
     }
+    // tests/sendfile.rs has the same tests.
+    if env!("CARGO_CRATE_NAME") == "sendfile" {
+        command.env("REELD_TRANSFER", "sendfile");
+    }
     command
 }
 
