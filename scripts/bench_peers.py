@@ -132,8 +132,8 @@ def measure(server, case, work, seconds, into):
     into.cpu.append(used / transferred if case.large else used / int(requests) * 1e6)
     into.rate.append(transferred / float(taken[:-1] if taken.endswith("s") else taken) if case.large
                      else int(requests) / float(taken))
-    into.p50.append(milliseconds(re.search(r"50%\s+(\S+)", out).group(1)))
-    into.p99.append(milliseconds(re.search(r"99%\s+(\S+)", out).group(1)))
+    into.p50.append(milliseconds(re.search(r"^\s+50%\s+(\S+)", out, re.M).group(1)))
+    into.p99.append(milliseconds(re.search(r"^\s+99%\s+(\S+)", out, re.M).group(1)))
     into.resident.append(server.resident_bytes() / 1e6)
 
 

@@ -1,0 +1,63 @@
+//! How long the pure parts of a request take: `cargo bench`.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use divan::{Bencher, black_box};
+use reeld::bytes::Bytes;
+use reeld::http::head::{NO_FIELDS, Reading, read};
+use reeld::http::range::{self, PartPolicy, Parts};
+use reeld::http::{Representation, Request, Response, Validators, target};
+
+fn main() {
+    divan::main();
+}
+
+/// What wrk sends.
+const SHORT: &[u8] = b"GET /1k.bin HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n";
+
+/// What Chromium sends while it plays a film.
+const BROWSER: &[u8] = b"GET /films/clock.mp4 HTTP/1.1\r\nHost: films.example:8080\r\nConnection: keep-alive\r\n\
+    sec-ch-ua-platform: \"Linux\"\r\nAccept-Encoding: identity;q=1, *;q=0\r\n\
+    User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36\r\n\
+    sec-ch-ua: \"Chromium\";v=\"142\", \"Not_A Brand\";v=\"99\"\r\nsec-ch-ua-mobile: ?0\r\nAccept: */*\r\n\
+    Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: video\r\nReferer: http://films.example:8080/\r\n\
+    Accept-Language: en-US,en;q=0.9\r\nRange: bytes=5242880-\r\nIf-Range: \"7f04be-18790aa2e3d40a00\"\r\n\r\n";
+
+fn with_request<T>(bytes: &[u8], then: impl FnOnce(&Request) -> T) -> T {
+    match read(bytes, &mut { NO_FIELDS }) {
+        Ok(Reading::Whole(request, _)) => then(&request),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[divan::bench(args = [SHORT, BROWSER])]
+fn head(bytes: &[u8]) -> usize {
+    with_request(black_box(bytes), |request| request.target.len())
+}
+
+#[divan::bench]
+fn target_of_two_segments() -> usize {
+    target::read(black_box(b"/films/clock%20one.mp4")).expect("a path").path.relative().len()
+}
+
+#[divan::bench(args = ["bytes=5242880-", "bytes=0-99,200-299,-100"])]
+fn ranges(field: &str) -> usize {
+    let parts = Parts { policy: PartPolicy::Always, size: Bytes(5 * 1024 * 1024) };
+    let wanted = range::read(black_box(field.as_bytes()));
+    size_of_val(&parts.select(wanted.as_deref(), 8_324_222))
+}
+
+#[divan::bench(args = [SHORT, BROWSER])]
+fn response_head(bencher: Bencher, bytes: &[u8]) {
+    let now = SystemTime::now();
+    let validators = Validators { size: 8_324_222, modified: UNIX_EPOCH + Duration::from_secs(1_763_000_000) };
+    let parts = Parts { policy: PartPolicy::Always, size: Bytes(5 * 1024 * 1024) };
+    with_request(bytes, |request| {
+        bencher.bench_local(|| {
+            let file = Representation { validators, content_type: "video/mp4".into() };
+            let mut head = String::with_capacity(512);
+            Response::file(request, file, &parts, now).write(&mut head, true, None, now);
+            head
+        });
+    });
+}
