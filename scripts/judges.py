@@ -76,7 +76,7 @@ def python(port):
 
 def node(port):
     asked = json.dumps([row[:3] for row in ASKED])
-    return json.loads(subprocess.run(["node", "-e", NODE, str(port), asked], check=True, capture_output=True).stdout)
+    return json.loads(subprocess.run(["node", "-e", NODE, str(port), asked], check=True, stdout=subprocess.PIPE).stdout)
 
 
 def curl(port):
@@ -131,7 +131,8 @@ def main():
     failed = 0
     for place, (method, target, fields, status) in enumerate(ASKED):
         said = [without_chance(answers)[place] for answers in heard.values()]
-        right = said[0][0] == status and all(one == said[0] for one in said)
+        kept = "close" if "Connection" in fields or status == 414 else "keep-alive"
+        right = said[0][0] == status and ["Connection", kept] in said[0][1] and all(one == said[0] for one in said)
         failed += not right
         print(f"{'ok' if right else 'WRONG':5} {method:7} {target[:30]:30} {said[0][0]} {fields or ''}")
         if not right:

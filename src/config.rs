@@ -92,7 +92,7 @@ impl Config {
                 cors: given("cors", args.cors).read(
                     None,
                     |text| text.parse().ok().map(Some),
-                    "'*' or an origin like https://films.example",
+                    "'*' or an origin as browsers send it, like https://films.example or http://localhost:3000",
                 )?,
             },
         })

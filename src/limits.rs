@@ -33,6 +33,12 @@ pub const LINGER_TIME: Duration = Duration::from_secs(5);
 /// Bytes that a reader must take within `--stall-timeout` to be alive, so that one byte a second is not.
 pub const STALL_PROGRESS: u64 = 64 * 1024;
 
+/// Bytes of a file that is kept in memory, at most: pages, scripts, playlists, pictures of a gallery.
+pub const KEPT_FILE_MAX: usize = 16 * 1024;
+
+/// Bytes of all files that are kept in memory, and of what it takes to keep them.
+pub const KEPT_MAX: usize = 2 * 1024 * 1024;
+
 /// Connections beyond `--max-connections` that are told so with 503 at one time, at most; further ones wait in the backlog.
 pub const SHED_MAX: usize = 256;
 

@@ -21,13 +21,24 @@ const MAX_AGE: u32 = 86_400;
 impl FromStr for Cors {
     type Err = ();
 
-    /// Reads `*` or an origin as browsers send it: `https://films.example`, without a path.
+    /// Reads `*` or an origin as browsers send it, because they compare it byte for byte: `https://films.example`, in lower
+    /// case, without a path and without the port that goes without saying.
     fn from_str(text: &str) -> Result<Self, ()> {
         let is_origin = text.split_once("://").is_some_and(|(scheme, authority)| {
-            !scheme.is_empty()
+            let (host, port) = match authority.rsplit_once(':') {
+                Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+                _ => (authority, None),
+            };
+            let usual = [("http", "80"), ("https", "443")];
+            let port_is_said = port.is_none_or(|port| {
+                port.parse().is_ok_and(|number: u16| number.to_string() == port) && !usual.contains(&(scheme, port))
+            });
+            scheme.starts_with(|first: char| first.is_ascii_lowercase())
                 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-                && !authority.is_empty()
-                && is_authority(authority.as_bytes())
+                && !host.is_empty()
+                && is_authority(host.as_bytes())
+                && port_is_said
+                && !text.bytes().any(|byte| byte.is_ascii_uppercase())
         });
         if text == "*" || is_origin { Ok(Cors(text.to_string())) } else { Err(()) }
     }
@@ -56,13 +67,35 @@ mod tests {
 
     #[test]
     fn origins_are_told_from_what_is_none() {
-        for text in ["*", "https://films.example", "http://localhost:3000", "http://[::1]:80", "capacitor://localhost"]
-        {
+        for text in [
+            "*",
+            "https://films.example",
+            "http://localhost:3000",
+            "http://[::1]:8080",
+            "http://[::1]",
+            "capacitor://localhost",
+        ] {
             assert_eq!(text.parse(), Ok(Cors(text.to_string())));
         }
-        for text in
-            ["", "films.example", "https://", "https://a/", "https://a/b", "https://a, https://b", "*\r\n", "://a"]
-        {
+        for text in [
+            "",
+            "films.example",
+            "https://",
+            "https://a/",
+            "https://a/b",
+            "https://a, https://b",
+            "*\r\n",
+            "://a",
+            "1+://a",
+            "HTTPS://a",
+            "https://Films.example",
+            "https://a:443",
+            "http://[::1]:80",
+            "https://a:",
+            "https://:81",
+            "https://a:99999",
+            "https://a:081",
+        ] {
             assert_eq!(text.parse::<Cors>(), Err(()), "{text}");
         }
     }

@@ -158,10 +158,15 @@ fn without_return(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
+const MALFORMED_METHOD: Refusal = Refusal::malformed("The method of the request is malformed.");
+
 /// Judges a request line that is complete or still growing.
 fn check_line_length(line: &[u8]) -> Result<(), Refusal> {
     let method_length = line.iter().position(|&byte| byte == b' ').unwrap_or(line.len());
     if method_length > METHOD_MAX {
+        if !line[..METHOD_MAX].iter().all(|&byte| is_token(byte)) {
+            return Err(MALFORMED_METHOD);
+        }
         return Err(Refusal::close(Status::NotImplemented, "The method is longer than any that is known."));
     }
     if line.len() > REQUEST_LINE_MAX {
@@ -178,7 +183,7 @@ fn request_line(line: &[u8]) -> Result<(Method, &[u8], Version), Refusal> {
         return Err(Refusal::malformed("The request line is not: method, target, version, with one space between."));
     };
     if method.is_empty() || !method.iter().all(|&byte| is_token(byte)) {
-        return Err(Refusal::malformed("The method of the request is malformed."));
+        return Err(MALFORMED_METHOD);
     }
     if target.is_empty() || !target.iter().all(|&byte| byte.is_ascii_graphic() && byte != b'#') {
         return Err(Refusal::malformed("The target of the request has a character that must be percent-encoded."));
@@ -340,6 +345,7 @@ mod tests {
         assert_eq!(outcome(&longest[..REQUEST_LINE_MAX + 1]), 1, "cut between CR and LF");
         assert_eq!(outcome("G".repeat(METHOD_MAX)), 1);
         assert_eq!(outcome("G".repeat(METHOD_MAX + 1)), 501);
+        assert_eq!(outcome("\x16\x03\x01".repeat(METHOD_MAX)), 400);
     }
 
     #[test]

@@ -15,6 +15,12 @@ impl Section {
     pub fn length(&self) -> u64 {
         self.text.len() as u64 + (self.bytes.end - self.bytes.start)
     }
+
+    /// Takes the bytes from the whole content of the file, so that the file is not needed.
+    pub fn take_from(&mut self, content: &[u8]) {
+        let bytes = std::mem::replace(&mut self.bytes, 0..0);
+        self.text.extend_from_slice(&content[bytes.start as usize..bytes.end as usize]);
+    }
 }
 
 /// A boundary between the parts. Who wrote the file cannot have known the nanosecond of this answer.

@@ -148,12 +148,11 @@ impl Parts {
 fn add(ranges: &mut Vec<Range<u64>>, mut range: Range<u64>) {
     let touches = |other: &Range<u64>, range: &Range<u64>| other.start <= range.end && range.start <= other.end;
     let place = ranges.iter().position(|other| touches(other, &range)).unwrap_or(ranges.len());
-    // What has grown may touch others that it did not touch before.
     while let Some(touched) = ranges.iter().position(|other| touches(other, &range)) {
         let other = ranges.remove(touched);
         range = range.start.min(other.start)..range.end.max(other.end);
     }
-    ranges.insert(place.min(ranges.len()), range);
+    ranges.insert(place, range);
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! The right to wait for the disk. At most half of the workers have it at one time, so that what is in memory never waits
-//! behind what is not; connections that need it and cannot have it wait here, and hold no worker.
+//! The right to read what is not in memory. At most half of the workers have it at one time (but one of one), so that what is
+//! in memory does not wait behind what is not; connections that need it and cannot have it wait here, and hold no worker.
+//! Opening a file is not counted: it reads little, and seldom.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -18,6 +19,8 @@ pub(super) struct Disk {
     channel: Sender<Option<Connection>>,
     #[cfg(test)]
     cold: std::sync::atomic::AtomicBool,
+    #[cfg(test)]
+    reads: std::sync::atomic::AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -40,6 +43,8 @@ impl Disk {
             channel,
             #[cfg(test)]
             cold: false.into(),
+            #[cfg(test)]
+            reads: 0.into(),
         })
     }
 
@@ -68,6 +73,17 @@ impl Disk {
     #[cfg(test)]
     pub fn is_cold(&self) -> bool {
         self.cold.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
+    /// How often the disk was read with a right.
+    #[cfg(test)]
+    pub fn reads(&self) -> usize {
+        self.reads.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
+    #[cfg(test)]
+    pub fn count_read(&self) {
+        self.reads.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
     }
 
     #[cfg(test)]

@@ -1,6 +1,5 @@
 //! An exchange: one request and its answer, from the moment it is decided until the last byte is sent.
 
-use std::fs::File;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +14,7 @@ use crate::http::response::Body;
 use crate::http::{Method, Refusal, Request, Response, target};
 use crate::limits::{LINGER_TIME, STALL_PROGRESS};
 use crate::ops::access_log::Line;
-use crate::site::Found;
+use crate::site::{self, Found};
 
 /// An answer under way.
 #[derive(Debug)]
@@ -45,7 +44,7 @@ impl Exchange {
     /// The answer to a request. `request_line` is for the log.
     pub fn answer(request: &Request, request_line: &[u8], peer: IpAddr, pool: &Pool) -> Self {
         let now = SystemTime::now();
-        let (response, file) = response(request, pool, now);
+        let (response, content) = response(request, pool, now);
         let persistent = request.persistent && !response.close && !pool.stop.is_finishing();
         let after = match (persistent, request.content) {
             (true, Content::Dropped(to_drop)) => After::NextRequest { to_drop },
@@ -53,7 +52,7 @@ impl Exchange {
             (false, _) => After::Linger(pool.settings.stall_timeout),
         };
         let log_line = pool.log.as_ref().map(|log| log.begin(peer, request_line, Some(request), response.status));
-        Exchange::new(response, file, after, log_line, pool, now)
+        Exchange::new(response, content, after, log_line, pool, now)
     }
 
     /// The answer to a request that was not read, after which none is read.
@@ -68,7 +67,7 @@ impl Exchange {
 
     fn new(
         response: Response,
-        file: Option<File>,
+        content: Option<site::Content>,
         after: After,
         log_line: Option<Line>,
         pool: &Pool,
@@ -77,18 +76,21 @@ impl Exchange {
         let mut lead = String::with_capacity(LEAD_CAPACITY);
         let persistent = matches!(after, After::NextRequest { .. });
         let head_length = response.write(&mut lead, persistent, pool.settings.cors.as_ref(), now);
-        let (bytes, further) = match response.body {
+        let (bytes, mut further) = match response.body {
             Body::Empty | Body::Text(_) => (0..0, Vec::new()),
             Body::File(bytes) => (bytes, Vec::new()),
             Body::Sections(sections) => (0..0, sections),
         };
-        let transfer = Transfer::new(
-            pool.settings.transfer,
-            head_length,
-            file,
-            Section { text: lead.into_bytes(), bytes },
-            further,
-        );
+        let mut section = Section { text: lead.into_bytes(), bytes };
+        let file = match content {
+            None => None,
+            Some(site::Content::Opened(file)) => Some(file),
+            Some(site::Content::Kept(content)) => {
+                [&mut section].into_iter().chain(&mut further).for_each(|section| section.take_from(&content));
+                None
+            }
+        };
+        let transfer = Transfer::new(pool.settings.transfer, head_length, file, section, further);
         Exchange { transfer, sent_before: 0, after, log_line: log_line.map(Box::new) }
     }
 
@@ -123,14 +125,14 @@ impl Exchange {
 }
 
 /// Decides the answer, and opens the file it takes bytes from.
-fn response<'a>(request: &Request, pool: &Pool<'a>, now: SystemTime) -> (Response<'a>, Option<File>) {
+fn response<'a>(request: &Request, pool: &Pool<'a>, now: SystemTime) -> (Response<'a>, Option<site::Content>) {
     if let Some(response) = Response::to_method(request) {
         return (response, None);
     }
     let found = target::read(request.target).and_then(|target| match pool.site.find(&target.path)? {
         Found::File(resource) => {
             let response = Response::file(request, resource.representation, &pool.settings.parts, now);
-            Ok((response, Some(resource.file)))
+            Ok((response, Some(resource.content)))
         }
         Found::Folder => Ok((Response::redirect(target.path.location(target.query)), None)),
     });

@@ -81,24 +81,47 @@ fn a_panic_ends_one_connection_and_no_worker() {
     });
 }
 
+/// Waits until so many connections wait for the disk.
+fn wait_for(pool: &Pool, waiting: usize) {
+    let until = Instant::now() + PATIENCE;
+    while pool.disk.waiting() < waiting {
+        assert!(Instant::now() < until, "only {} wait", pool.disk.waiting());
+        thread::yield_now();
+    }
+}
+
 #[test]
 fn whoever_waits_for_the_disk_holds_no_worker() {
     serving(|address, pool| {
         let right = pool.disk.right().expect("nobody else wants it");
         pool.disk.set_cold(true);
         let cold: Vec<TcpStream> = (0..5).map(|_| asking(address, GET_A)).collect();
-        let until = Instant::now() + PATIENCE;
-        while pool.disk.waiting() < 5 {
-            assert!(Instant::now() < until, "only {} wait", pool.disk.waiting());
-            thread::yield_now();
-        }
+        wait_for(pool, 5);
         let missing = "GET /none HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
         assert!(answer(asking(address, missing)).starts_with("HTTP/1.1 404 "));
-        // Who has waited and then needs no disk lets the next one go on all the same.
         pool.disk.set_cold(false);
+        assert_is_a(&answer(asking(address, GET_A)));
+        assert_eq!(pool.disk.waiting(), 5, "what is in memory needs no right");
+        // Nor do they now, and still each lets the next one go on.
         drop(right);
         cold.into_iter().for_each(|stream| assert_is_a(&answer(stream)));
         assert!(pool.disk.right().is_some(), "every right has been given back");
+    });
+}
+
+#[test]
+fn whoever_leaves_while_it_waits_for_the_disk_is_not_read_for() {
+    serving(|address, pool| {
+        let right = pool.disk.right().expect("nobody else wants it");
+        pool.disk.set_cold(true);
+        let gone: Vec<TcpStream> = (0..5).map(|_| asking(address, GET_A)).collect();
+        let waiting = asking(address, GET_A);
+        wait_for(pool, 6);
+        // With the head of the answer unread, so that the server is told.
+        drop(gone);
+        drop(right);
+        assert_is_a(&answer(waiting));
+        assert_eq!(pool.disk.reads(), 1, "for the one that stayed");
     });
 }
 

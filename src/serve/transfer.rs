@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::vec;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::sendfile;
 use rustix::io::{Errno, ReadWriteFlags, ioctl_fionbio, preadv2};
 use rustix::net::{SendFlags, send};
@@ -108,32 +109,49 @@ impl Transfer {
 
     /// Sends until all is sent, the client takes no more, or others wait and the turn is over.
     pub fn advance(&mut self, socket: &Socket, pool: &Pool) -> Progress {
+        // The disk is not for clients that have left while they waited for it.
+        if self.disk_right.is_some() && has_left(socket) {
+            return Progress::Broken;
+        }
         let turn_began = self.sent();
-        pool.with_buffer(|buffer| {
-            loop {
-                let sent = if self.may_send_file() {
-                    self.send_file(socket, &pool.disk)
-                } else {
-                    self.send_copy(buffer, socket, pool)
-                };
-                match sent {
-                    Ok(Taken::All) => {}
-                    Ok(Taken::Some) => return Progress::Full,
-                    Err(progress) => return progress,
-                }
-                if self.is_done() {
-                    return Progress::Done;
-                }
-                if pool.stop.is_cut() {
-                    return Progress::Broken;
-                }
-                let queued = pool.queued();
-                let turn = if queued > pool.settings.workers.get() { SHORT_TURN } else { TURN };
-                if queued > 0 && self.sent() - turn_began >= turn.0 {
-                    return Progress::TurnOver;
-                }
+        loop {
+            let sent = if self.may_send_file() {
+                self.send_file(socket, &pool.disk)
+            } else if self.is_only_text() {
+                self.send_text(socket, pool)
+            } else {
+                pool.with_buffer(|buffer| self.send_copy(buffer, socket, pool))
+            };
+            match sent {
+                Ok(Taken::All) => {}
+                Ok(Taken::Some) => return Progress::Full,
+                Err(progress) => return progress,
             }
-        })
+            if self.is_done() {
+                return Progress::Done;
+            }
+            if pool.stop.is_cut() {
+                return Progress::Broken;
+            }
+            let queued = pool.queued();
+            let turn = if queued > pool.settings.workers.get() { SHORT_TURN } else { TURN };
+            if queued > 0 && self.sent() - turn_began >= turn.0 {
+                return Progress::TurnOver;
+            }
+        }
+    }
+
+    /// Whether all that is left is in memory already.
+    fn is_only_text(&self) -> bool {
+        self.section.bytes.is_empty() && self.further.as_slice().is_empty()
+    }
+
+    fn send_text(&mut self, socket: &Socket, pool: &Pool) -> Result<Taken, Progress> {
+        let text = &self.section.text[self.text_sent..];
+        let sent = send_once(socket, text, pool).map_err(Progress::of)?;
+        let taken = Taken::of(sent, text.len());
+        self.count(sent);
+        Ok(taken)
     }
 
     /// Sends from the buffer, which is filled from the file.
@@ -142,7 +160,7 @@ impl Transfer {
         let filled = self.fill(buffer, &pool.disk)?;
         let sent = send_once(socket, &buffer[..filled], pool).map_err(Progress::of)?;
         self.count(sent);
-        Ok(if sent < filled { Taken::Some } else { Taken::All })
+        Ok(Taken::of(sent, filled))
     }
 
     /// Whether what comes next is nothing but bytes of the file, and the kernel shall move them.
@@ -177,7 +195,7 @@ impl Transfer {
                 Ok(0) => return Err(Progress::Broken),
                 Ok(sent) => {
                     self.count(sent);
-                    return Ok(if sent < wanted { Taken::Some } else { Taken::All });
+                    return Ok(Taken::of(sent, wanted));
                 }
                 Err(Errno::INTR) => {}
                 // Not every file system can.
@@ -251,10 +269,23 @@ impl Transfer {
     }
 }
 
+/// Whether the client has refused what was sent to it last. One that has said all it had to say is still there.
+fn has_left(socket: &Socket) -> bool {
+    let mut awaited = [PollFd::new(socket, PollFlags::empty())];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut awaited, Some(&at_once)).is_ok() && awaited[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
+}
+
 /// What a socket took of what it was given.
 enum Taken {
     All,
     Some,
+}
+
+impl Taken {
+    fn of(sent: usize, given: usize) -> Self {
+        if sent < given { Taken::Some } else { Taken::All }
+    }
 }
 
 impl Progress {
@@ -290,6 +321,8 @@ fn read_at(
     if right.is_none() {
         return Ok(None);
     }
+    #[cfg(test)]
+    disk.count_read();
     loop {
         match file.read_at(buffer, position) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

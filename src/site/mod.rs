@@ -1,11 +1,12 @@
 //! What is served: the content folder, its index and its rules.
 //!
 //! `index` (what the scan found), `hidden` (what must not be seen), `open` (a file beneath the root and nothing
-//! else), `media_type` (what a file is).
+//! else), `kept` (small files in memory), `media_type` (what a file is).
 
 use std::borrow::Cow;
 use std::fs::{File, Metadata};
 use std::io;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use rustix::io::Errno;
@@ -15,12 +16,14 @@ use crate::http::{Refusal, Representation, Status, Validators};
 
 mod hidden;
 mod index;
+mod kept;
 mod media_type;
 mod open;
 
 pub use hidden::Hidden;
 pub use index::Index;
 
+use kept::Kept;
 use open::Root;
 
 /// The page that stands for a folder.
@@ -32,6 +35,7 @@ pub struct Site {
     root: Root,
     hidden: Hidden,
     index: Index,
+    kept: Kept,
 }
 
 /// What a path leads to.
@@ -42,11 +46,19 @@ pub enum Found<'a> {
     Folder,
 }
 
-/// A regular file, opened.
+/// A regular file.
 #[derive(Debug)]
 pub struct Resource<'a> {
-    pub file: File,
+    pub content: Content,
     pub representation: Representation<'a>,
+}
+
+/// Where the bytes of a file come from.
+#[derive(Debug)]
+pub enum Content {
+    Opened(File),
+    /// All of them.
+    Kept(Arc<[u8]>),
 }
 
 const MISSING: Refusal = Refusal::keep(Status::NotFound, "There is no such file here.");
@@ -58,7 +70,7 @@ impl Site {
     pub fn scan(content: &std::path::Path, hidden: Hidden) -> io::Result<Self> {
         let root = Root::open(content)?;
         let index = Index::scan(content, &hidden);
-        Ok(Site { root, hidden, index })
+        Ok(Site { root, hidden, index, kept: Kept::default() })
     }
 
     /// What the scan found.
@@ -84,6 +96,9 @@ impl Site {
     }
 
     fn open(&self, relative: &[u8]) -> Result<Found<'_>, Refusal> {
+        if let Some((content, validators)) = self.kept.find(self.root.folder(), relative) {
+            return Ok(self.file(relative, Content::Kept(content), validators));
+        }
         let opened = match self.root.open_beneath(relative) {
             Ok(opened) => opened,
             Err(error) => {
@@ -104,12 +119,19 @@ impl Site {
         if !metadata.is_file() {
             return Err(MISSING);
         }
+        let validators = Validators { size: metadata.len(), modified: modified(&metadata) };
+        if opened.place.is_none() {
+            self.kept.consider(relative, &opened.file, &metadata, validators, SystemTime::now());
+        }
+        Ok(self.file(relative, Content::Opened(opened.file), validators))
+    }
+
+    fn file(&self, relative: &[u8], content: Content, validators: Validators) -> Found<'_> {
         let content_type = match self.index.get(relative) {
             Some(entry) => Cow::Borrowed(&*entry.content_type),
             None => media_type::of(relative),
         };
-        let validators = Validators { size: metadata.len(), modified: modified(&metadata) };
-        Ok(Found::File(Resource { file: opened.file, representation: Representation { validators, content_type } }))
+        Found::File(Resource { content, representation: Representation { validators, content_type } })
     }
 }
 

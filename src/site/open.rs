@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2, readlinkat};
@@ -42,6 +42,11 @@ impl Root {
         let folder = openat(CWD, content, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         let probe = openat2(&folder, ".", READ, Mode::empty(), BENEATH);
         Ok(Root { folder, has_openat2: probe.is_ok() })
+    }
+
+    /// The folder itself.
+    pub fn folder(&self) -> BorrowedFd<'_> {
+        self.folder.as_fd()
     }
 
     /// Opens what lies at a normalised path relative to the root. Symbolic links are followed as long as every step of

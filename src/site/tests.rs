@@ -11,7 +11,10 @@ use crate::http::target::{self, Target};
 fn find(site: &Site, target: &str) -> String {
     let Ok(Target { path, .. }) = target::read(target.as_bytes()) else { panic!("{target} is a path") };
     match site.find(&path) {
-        Ok(Found::File(resource)) => io::read_to_string(&resource.file).expect("a text"),
+        Ok(Found::File(resource)) => match resource.content {
+            Content::Opened(file) => io::read_to_string(file).expect("a text"),
+            Content::Kept(content) => String::from_utf8(content.to_vec()).expect("a text"),
+        },
         Ok(Found::Folder) => "folder".to_string(),
         Err(refusal) => refusal.status.code().to_string(),
     }
@@ -134,4 +137,18 @@ fn a_file_that_becomes_a_link_while_it_is_served_leaks_nothing() {
         let both = found.remove("403").is_some() && found.remove("harmless").is_some();
         assert!(both && found.is_empty(), "found besides: {found:?}");
     });
+}
+
+/// A file of mode 000 can be read by root, who may run the tests.
+#[test]
+fn what_may_not_be_read_is_forbidden() {
+    for (errno, status) in [
+        (Errno::ACCESS, Status::Forbidden),
+        (Errno::PERM, Status::Forbidden),
+        (Errno::NAMETOOLONG, Status::NotFound),
+        (Errno::MFILE, Status::ServiceUnavailable),
+        (Errno::IO, Status::InternalServerError),
+    ] {
+        assert_eq!(refusal_for(errno.into(), b"a").status, status, "{errno}");
+    }
 }

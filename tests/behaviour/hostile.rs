@@ -117,6 +117,7 @@ fn framing() -> Vec<Case> {
         case(32, get("/", "Content-Length: 5\r\nContent-Length: 6\r\n") + "hello").refused(400),
         case(33, coded("chunked").replace("\r\n0\r\n", "\r\nFFFFFFFFFFFFFFFF0\r\n")).ends(),
         case(33, coded("chunked").replace("\r\n0\r\n", "\r\n-1\n")).ends(),
+        case(33, coded("chunked").replace("\r\n0\r\n", &format!("\r\n0;{}\r\n", "e".repeat(65_536)))).ends(),
         case(34, "GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").refused(400),
         case(35, get("/small.txt", &with_body) + smuggled).body("small"),
         case(36, get("/", "Transfer-Encoding : chunked\r\n")).refused(400),
@@ -179,6 +180,7 @@ fn limits() -> Vec<Case> {
 /// Inputs that another test is about.
 const ELSEWHERE: &[(u32, &str, &str)] = &[
     (12, "src/site/tests.rs", "a_file_that_becomes_a_link_while_it_is_served_leaks_nothing"),
+    (14, "src/site/tests.rs", "what_may_not_be_read_is_forbidden"),
     (15, "src/http/date.rs", "a_time_of_any_file_has_a_date"),
     (16, "tests/behaviour/parts.rs", "a_file_that_is_cut_while_it_is_sent_ends_the_connection"),
     (16, "tests/behaviour/parts.rs", "a_replaced_file_is_finished_as_it_was_and_then_new"),

@@ -1,0 +1,216 @@
+//! Small files kept in memory, for as long as they are what they were.
+//!
+//! Each request asks the file system whether the file has changed since it was read, so a new one is served at once. To ask
+//! takes a third of the time of opening, reading and closing it.
+
+use std::collections::HashMap;
+use std::fs::{File, Metadata};
+use std::io::{self, IoSliceMut};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{AtFlags, StatxFlags, statx};
+use rustix::io::{ReadWriteFlags, preadv2};
+
+use crate::http::Validators;
+use crate::limits::{KEPT_FILE_MAX, KEPT_MAX};
+
+/// The files that are kept.
+#[derive(Debug, Default)]
+pub struct Kept {
+    files: RwLock<Files>,
+    /// Requests for small files that were not kept.
+    missed: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Files {
+    by_path: HashMap<Vec<u8>, KeptFile>,
+    bytes: usize,
+}
+
+#[derive(Clone, Debug)]
+struct KeptFile {
+    content: Arc<[u8]>,
+    validators: Validators,
+    state: State,
+}
+
+/// What changes whenever a file changes: which file it is, how large, and when its content and anything about it changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct State {
+    device: (u32, u32),
+    inode: u64,
+    size: u64,
+    modified: (i64, u32),
+    changed: (i64, u32),
+}
+
+/// One of so many requests for a file that is not kept makes it so. What is asked for often gets in soon, and what is asked
+/// for once seldom pushes it out.
+const ONE_OF: usize = 8;
+
+/// A file that changed less than this ago may change again without a new time, as the clocks of file systems are coarse.
+const SETTLED: Duration = Duration::from_secs(2);
+
+impl Kept {
+    /// The content of the file with this path relative to the folder, if it is kept and has not changed.
+    pub fn find(&self, folder: impl AsFd, relative: &[u8]) -> Option<(Arc<[u8]>, Validators)> {
+        let kept = self.files.read().unwrap_or_else(PoisonError::into_inner).by_path.get(relative).cloned()?;
+        if State::of(folder, relative, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|state| state == kept.state) {
+            return Some((kept.content, kept.validators));
+        }
+        self.files.write().unwrap_or_else(PoisonError::into_inner).remove(relative);
+        None
+    }
+
+    /// Keeps a file that was opened, if it is small, has settled, lies in the memory of the system anyway, and it is its
+    /// turn.
+    pub fn consider(&self, relative: &[u8], file: &File, metadata: &Metadata, validators: Validators, now: SystemTime) {
+        let size = metadata.len() as usize;
+        if size > KEPT_FILE_MAX || !self.missed.fetch_add(1, Ordering::Relaxed).is_multiple_of(ONE_OF) {
+            return;
+        }
+        let Ok(state) = State::of(file, b"", AtFlags::EMPTY_PATH) else { return };
+        let settled = now.checked_sub(SETTLED).is_some_and(|then| state.changed_before(then));
+        if !settled || state.size != metadata.len() {
+            return;
+        }
+        let mut content = vec![0; size];
+        if size > 0 && !read_whole(file, &mut content).unwrap_or(false) {
+            return;
+        }
+        let kept = KeptFile { content: content.into(), validators, state };
+        self.files.write().unwrap_or_else(PoisonError::into_inner).add(relative, kept);
+    }
+}
+
+/// Whether all of it could be read without waiting for the disk.
+fn read_whole(file: &File, content: &mut [u8]) -> io::Result<bool> {
+    let wanted = content.len();
+    Ok(preadv2(file, &mut [IoSliceMut::new(content)], 0, ReadWriteFlags::NOWAIT)? == wanted)
+}
+
+impl Files {
+    fn add(&mut self, relative: &[u8], kept: KeptFile) {
+        self.remove(relative);
+        while self.bytes + cost(relative, &kept) > KEPT_MAX {
+            // Any: the order of a map is as good as chance.
+            let Some(path) = self.by_path.keys().next().cloned() else { return };
+            self.remove(&path);
+        }
+        self.bytes += cost(relative, &kept);
+        self.by_path.insert(relative.to_vec(), kept);
+    }
+
+    fn remove(&mut self, relative: &[u8]) {
+        if let Some(kept) = self.by_path.remove(relative) {
+            self.bytes -= cost(relative, &kept);
+        }
+    }
+}
+
+/// Bytes that a file takes here: many empty ones are not for nothing.
+fn cost(relative: &[u8], kept: &KeptFile) -> usize {
+    relative.len() + kept.content.len() + size_of::<KeptFile>()
+}
+
+impl State {
+    fn of(folder: impl AsFd, relative: &[u8], flags: AtFlags) -> io::Result<Self> {
+        let wanted = StatxFlags::TYPE | StatxFlags::INO | StatxFlags::SIZE | StatxFlags::MTIME | StatxFlags::CTIME;
+        let found = statx(folder, relative, flags, wanted)?;
+        Ok(State {
+            device: (found.stx_dev_major, found.stx_dev_minor),
+            inode: found.stx_ino,
+            size: found.stx_size,
+            modified: (found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec),
+            changed: (found.stx_ctime.tv_sec, found.stx_ctime.tv_nsec),
+        })
+    }
+
+    fn changed_before(&self, then: SystemTime) -> bool {
+        let then = then.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        self.changed.0.max(self.modified.0) < i64::try_from(then).unwrap_or(i64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Considers a file often enough for its turn to come, a minute from now.
+    fn consider(kept: &Kept, content: &Path, name: &str) {
+        let file = File::open(content.join(name)).expect("a file");
+        let metadata = file.metadata().expect("it is open");
+        let validators = Validators { size: metadata.len(), modified: metadata.modified().expect("a time") };
+        let later = SystemTime::now() + Duration::from_secs(60);
+        for _ in 0..ONE_OF {
+            kept.consider(name.as_bytes(), &file, &metadata, validators, later);
+        }
+    }
+
+    fn found(kept: &Kept, folder: &File, name: &str) -> Option<String> {
+        let (content, validators) = kept.find(folder, name.as_bytes())?;
+        assert_eq!(validators.size, content.len() as u64);
+        Some(String::from_utf8(content.to_vec()).expect("a text"))
+    }
+
+    #[test]
+    fn a_file_is_kept_until_it_changes_in_any_way() {
+        let content = tempfile::tempdir().expect("a temporary folder");
+        let at = |name: &str| content.path().join(name);
+        let folder = File::open(content.path()).expect("a folder");
+        for change in [
+            &(|| fs::write(at("a"), "ONE")) as &dyn Fn() -> io::Result<()>,
+            &|| fs::write(at("a"), "longer"),
+            &|| fs::remove_file(at("a")),
+            &|| fs::write(at("b"), "two").and_then(|()| fs::rename(at("b"), at("a"))),
+            &|| fs::rename(at("a"), at("c")).and_then(|()| std::os::unix::fs::symlink("c", at("a"))),
+        ] {
+            let _ = fs::remove_file(at("a"));
+            fs::write(at("a"), "one").expect("a file");
+            let kept = Kept::default();
+            assert_eq!(found(&kept, &folder, "a"), None);
+            consider(&kept, content.path(), "a");
+            assert_eq!(found(&kept, &folder, "a").as_deref(), Some("one"));
+            // Not before the clock of the file system has gone on, or the first change could not be seen.
+            let before = fs::metadata(at("a")).expect("a file").modified().expect("a time");
+            while fs::write(at("tick"), "").and_then(|()| fs::metadata(at("tick"))?.modified()).expect("a time")
+                == before
+            {}
+            change().expect("it changes");
+            assert_eq!(found(&kept, &folder, "a"), None);
+            assert_eq!(kept.files.read().expect("no panic").bytes, 0);
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_settled() {
+        let content = tempfile::tempdir().expect("a temporary folder");
+        let folder = File::open(content.path()).expect("a folder");
+        let kept = Kept::default();
+        for number in 0..2 * KEPT_MAX / KEPT_FILE_MAX {
+            let name = number.to_string();
+            fs::write(content.path().join(&name), vec![b'x'; KEPT_FILE_MAX]).expect("a file");
+            consider(&kept, content.path(), &name);
+            assert!(found(&kept, &folder, &name).is_some());
+            assert!(kept.files.read().expect("no panic").bytes <= KEPT_MAX);
+        }
+        fs::write(content.path().join("large"), vec![b'x'; KEPT_FILE_MAX + 1]).expect("a file");
+        consider(&kept, content.path(), "large");
+        assert_eq!(found(&kept, &folder, "large"), None);
+        let file = File::open(content.path().join("0")).expect("a file");
+        let metadata = file.metadata().expect("it is open");
+        let validators = Validators { size: metadata.len(), modified: SystemTime::UNIX_EPOCH };
+        let kept = Kept::default();
+        for _ in 0..ONE_OF {
+            kept.consider(b"0", &file, &metadata, validators, SystemTime::now());
+        }
+        assert_eq!(found(&kept, &folder, "0"), None, "it may change again in the same tick");
+    }
+}
