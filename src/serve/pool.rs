@@ -37,6 +37,8 @@ pub(super) struct Pool<'a> {
     pub settled: Lot,
     pub admission: Arc<Admission>,
     pub disk: Arc<Disk>,
+    /// How many transfers have [`Headroom`](super::headroom::Headroom).
+    pub headroom: Arc<AtomicUsize>,
     /// None ends the worker that receives it.
     sender: Sender<Option<Connection>>,
     receiver: Receiver<Option<Connection>>,
@@ -63,6 +65,7 @@ impl<'a> Pool<'a> {
             settled,
             admission,
             disk: Disk::new(settings.workers, sender.clone()),
+            headroom: Arc::default(),
             sender,
             receiver,
             buffers: Mutex::default(),

@@ -14,9 +14,11 @@ use rustix::net::{SendFlags, send};
 use socket2::Socket;
 
 use super::disk::{Disk, DiskRight};
+use super::headroom::Headroom;
 use super::pool::Pool;
 use crate::bytes::Bytes;
 use crate::http::multipart::Section;
+use crate::limits::UNSENT_MAX;
 
 /// Bytes that are read from a file at once: a fraction of a usual L2 cache. What the client does not take is read again
 /// later; to read only as much as it took last measured no better.
@@ -44,6 +46,7 @@ pub(super) struct Transfer {
     by: By,
     /// Whether the socket was made so for sendfile(2).
     is_nonblocking: bool,
+    headroom: Option<Headroom>,
 }
 
 /// How the bytes of a file come to the socket.
@@ -89,6 +92,7 @@ impl Transfer {
             disk_right: None,
             by,
             is_nonblocking: false,
+            headroom: None,
         }
     }
 
@@ -113,6 +117,9 @@ impl Transfer {
         if self.disk_right.is_some() && has_left(socket) {
             return Progress::Broken;
         }
+        if self.sent == 0 && self.section.bytes.end - self.section.bytes.start > u64::from(UNSENT_MAX) {
+            self.headroom = Headroom::take(&pool.headroom, socket);
+        }
         let turn_began = self.sent();
         loop {
             let sent = if self.may_send_file() {
@@ -128,6 +135,9 @@ impl Transfer {
                 Err(progress) => return progress,
             }
             if self.is_done() {
+                if let Some(headroom) = self.headroom.take() {
+                    headroom.give_back(socket);
+                }
                 return Progress::Done;
             }
             if pool.stop.is_cut() {
