@@ -1,5 +1,6 @@
 //! Dates on the wire: RFC 9110 section 5.6.7.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,6 +15,20 @@ impl fmt::Display for ImfDate {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         httpdate::HttpDate::from(UNIX_EPOCH + Duration::from_secs(seconds(self.0))).fmt(out)
     }
+}
+
+/// Writes the date of an answer: the same text for a second, so it is made once.
+pub fn write_now(out: &mut String, now: SystemTime) {
+    thread_local! {
+        static LAST: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
+    }
+    LAST.with_borrow_mut(|(second, text)| {
+        let this = seconds(now);
+        if *second != this {
+            (*second, *text) = (this, ImfDate(now).to_string());
+        }
+        out.push_str(text);
+    });
 }
 
 /// Whole seconds since 1970, as a date field can carry them.

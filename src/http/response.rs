@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use super::cors::Cors;
-use super::date::ImfDate;
+use super::date::{self, ImfDate};
 use super::head::{Method, Request};
 use super::multipart::{self, Section};
 use super::precondition::{self, Verdict};
@@ -189,12 +189,15 @@ impl<'a> Response<'a> {
 
     fn write_head(&self, out: &mut String, persistent: bool, cors: Option<&Cors>, now: SystemTime) -> fmt::Result {
         // RFC 9112 section 4; the version is ours, not the client's (RFC 9110 section 6.2).
-        write!(out, "HTTP/1.1 {} {}\r\n", self.status.code(), self.status.reason())?;
-        write!(out, "Date: {}\r\n", ImfDate(now))?;
-        write!(out, "Connection: {}\r\n", if persistent { "keep-alive" } else { "close" })?;
-        out.push_str("Accept-Ranges: bytes\r\n");
+        write!(out, "HTTP/1.1 {} {}\r\nDate: ", self.status.code(), self.status.reason())?;
+        date::write_now(out, now);
+        out.push_str("\r\nConnection: ");
+        out.push_str(if persistent { "keep-alive" } else { "close" });
+        out.push_str("\r\nAccept-Ranges: bytes\r\n");
         if let Some(content_type) = &self.content_type {
-            write!(out, "Content-Type: {content_type}\r\nX-Content-Type-Options: nosniff\r\n")?;
+            out.push_str("Content-Type: ");
+            out.push_str(content_type);
+            out.push_str("\r\nX-Content-Type-Options: nosniff\r\n");
         }
         if let Some(length) = self.content_length {
             write!(out, "Content-Length: {length}\r\n")?;

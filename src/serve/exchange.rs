@@ -73,7 +73,8 @@ impl Exchange {
         pool: &Pool,
         now: SystemTime,
     ) -> Self {
-        let mut lead = String::with_capacity(LEAD_CAPACITY);
+        let kept = if let Some(site::Content::Kept(content)) = &content { content.len() } else { 0 };
+        let mut lead = String::with_capacity(LEAD_CAPACITY + kept);
         let persistent = matches!(after, After::NextRequest { .. });
         let head_length = response.write(&mut lead, persistent, pool.settings.cors.as_ref(), now);
         let (bytes, mut further) = match response.body {
