@@ -33,6 +33,9 @@ struct Waiting {
     writing: bool,
 }
 
+/// How long lines gather after some were written: a write, and a wake-up of the thread, cost the same for one as for many.
+const GATHERING: Duration = Duration::from_millis(5);
+
 /// How long the last lines may take; an outlet that is stuck must not keep the server from ending.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
@@ -97,7 +100,10 @@ impl Shared {
             lines.clear();
             waiting = self.lock();
             waiting.writing = false;
+            drop(waiting);
             self.news.notify_all();
+            thread::sleep(GATHERING);
+            waiting = self.lock();
         }
     }
 

@@ -59,7 +59,9 @@ impl Kept {
     /// The content of the file with this path relative to the folder, if it is kept and has not changed.
     pub fn find(&self, folder: impl AsFd, relative: &[u8]) -> Option<(Arc<[u8]>, Validators)> {
         let kept = self.files.read().unwrap_or_else(PoisonError::into_inner).by_path.get(relative).cloned()?;
-        if State::of(folder, relative, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|state| state == kept.state) {
+        // A file system of the network must ask its server, as it does when a file is opened.
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_FORCE_SYNC;
+        if State::of(folder, relative, flags).is_ok_and(|state| state == kept.state) {
             return Some((kept.content, kept.validators));
         }
         self.files.write().unwrap_or_else(PoisonError::into_inner).remove(relative);

@@ -117,6 +117,10 @@ impl Case {
         self.part(0, 100)
     }
 
+    fn next_answer(&self, client: &mut Client) -> Answer {
+        if self.said.starts_with(b"HEAD ") { client.head() } else { client.answer() }
+    }
+
     fn play(&self, server: &Server) {
         let mut client = server.connect();
         client.send(&self.said);
@@ -125,7 +129,7 @@ impl Case {
         }
         let mut answers = Vec::new();
         for status in &self.answers {
-            let answer = if self.said.starts_with(b"HEAD ") { client.head() } else { client.answer() };
+            let answer = self.next_answer(&mut client);
             assert_eq!(answer.status, *status, "{}", answer.head);
             assert_well_formed(&answer);
             answers.push(answer);
@@ -200,6 +204,27 @@ pub fn play(cases: &[Case]) {
         wait_until("descriptors are given back", || server.held() == 0);
         assert_eq!(server.threads(), threads_with(2));
     }
+}
+
+/// Says everything that does not end the connection in two pieces, cut at every byte, and sees that it is answered as when
+/// it comes at once. Whether a worker sees one piece or two is chance here; `serve/tests.rs` has the same without chance.
+pub fn play_in_two_pieces(cases: &[Case]) {
+    let server = Server::start_on(content(), &["--workers", "2", "--chunk-size", "100"]);
+    let mut client = server.connect();
+    let mut cuts = 0;
+    for case in cases.iter().filter(|case| !case.ends && case.said.len() < 1000) {
+        for cut in 0..case.said.len() {
+            let (one, other) = case.said.split_at(cut);
+            client.send(one);
+            client.send(other);
+            let answers: Vec<Answer> = case.answers.iter().map(|_| case.next_answer(&mut client)).collect();
+            let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+            assert_eq!(statuses, case.answers, "{}: {} cut at {cut}", case.number, case.said.escape_ascii());
+            case.checks.iter().for_each(|check| check(&answers));
+            cuts += 1;
+        }
+    }
+    assert!(cuts > 1000, "there is much to cut: {cuts}");
 }
 
 /// Sees that every number of a list is covered: by a case, by a test elsewhere, or with a reason why there is none.

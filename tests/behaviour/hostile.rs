@@ -207,6 +207,11 @@ fn every_hostile_input_is_answered_as_it_should() {
 }
 
 #[test]
+fn hostile_inputs_come_in_any_two_pieces() {
+    play_in_two_pieces(&cases());
+}
+
+#[test]
 fn every_hostile_input_is_covered() {
     assert_covered(54, &cases(), ELSEWHERE, NONE);
 }

@@ -253,6 +253,11 @@ fn every_requirement_is_met() {
 }
 
 #[test]
+fn what_is_required_comes_in_any_two_pieces() {
+    play_in_two_pieces(&cases());
+}
+
+#[test]
 fn every_requirement_is_covered() {
     assert_covered(78, &cases(), ELSEWHERE, NONE);
 }
