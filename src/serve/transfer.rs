@@ -18,7 +18,7 @@ use super::headroom::Headroom;
 use super::pool::Pool;
 use crate::bytes::Bytes;
 use crate::http::multipart::Section;
-use crate::limits::UNSENT_MAX;
+use crate::limits::UNSENT_MAX_OF_FEW;
 
 /// Bytes that are read from a file at once: a fraction of a usual L2 cache. What the client does not take is read again
 /// later; to read only as much as it took last measured no better.
@@ -117,11 +117,17 @@ impl Transfer {
         if self.disk_right.is_some() && has_left(socket) {
             return Progress::Broken;
         }
-        if self.sent == 0 && self.section.bytes.end - self.section.bytes.start > u64::from(UNSENT_MAX) {
+        if self.sent == 0 && self.headroom.is_none() && !self.is_nearly_done() {
             self.headroom = Headroom::take(&pool.headroom, socket);
         }
         let turn_began = self.sent();
         loop {
+            // What is in the socket when all is sent pins memory for as long as the client pauses then.
+            if self.is_nearly_done()
+                && let Some(headroom) = self.headroom.take()
+            {
+                headroom.give_back(socket);
+            }
             let sent = if self.may_send_file() {
                 self.send_file(socket, &pool.disk)
             } else if self.is_only_text() {
@@ -135,9 +141,6 @@ impl Transfer {
                 Err(progress) => return progress,
             }
             if self.is_done() {
-                if let Some(headroom) = self.headroom.take() {
-                    headroom.give_back(socket);
-                }
                 return Progress::Done;
             }
             if pool.stop.is_cut() {
@@ -149,6 +152,11 @@ impl Transfer {
                 return Progress::TurnOver;
             }
         }
+    }
+
+    /// Whether a socket with more room would take all of this section at once.
+    fn is_nearly_done(&self) -> bool {
+        self.section.bytes.end - self.section.bytes.start <= u64::from(UNSENT_MAX_OF_FEW)
     }
 
     /// Whether all that is left is in memory already.

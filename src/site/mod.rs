@@ -89,6 +89,7 @@ impl Site {
             b"" => FOLDER_PAGE.to_vec(),
             folder => [folder, FOLDER_PAGE].join(&b'/'),
         };
+        self.hidden.check(&page)?;
         match self.open(&page)? {
             Found::Folder => Err(MISSING),
             file => Ok(file),
