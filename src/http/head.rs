@@ -102,7 +102,11 @@ pub fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The request line in `bytes` as far as it has come, for the log of a request that could not be read.
 pub fn first_line(bytes: &[u8]) -> &[u8] {
-    bytes.trim_ascii_start().split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default()
+    let mut rest = bytes;
+    while let Some(behind_empty_line) = rest.strip_prefix(b"\r\n") {
+        rest = behind_empty_line;
+    }
+    rest.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default()
 }
 
 /// Whether a request has begun in these bytes: empty lines before it do not count (RFC 9112 section 2.2).
