@@ -43,6 +43,8 @@ struct State {
     /// When the lot may give the connection up; set when it first waits in a stage.
     deadline: Option<Instant>,
     expired: bool,
+    /// When it was found that the next request is there, or more of it, if that is why the connection has left the lot.
+    ready_at: Option<Instant>,
     permit: Permit,
 }
 
@@ -93,7 +95,7 @@ impl Connection {
     /// A connection as it was accepted.
     pub fn new(socket: Socket, peer: IpAddr, permit: Permit) -> Self {
         let stage = Stage::Idle { to_drop: 0 };
-        let state = State { peer, stage, rest: Vec::new(), deadline: None, expired: false, permit };
+        let state = State { peer, stage, rest: Vec::new(), deadline: None, expired: false, ready_at: None, permit };
         Connection { socket, state: Box::new(state) }
     }
 
@@ -102,6 +104,7 @@ impl Connection {
         input.load(&std::mem::take(&mut self.state.rest));
         let pause = self.go_on(pool, input);
         self.state.rest = input.bytes().to_vec();
+        self.state.ready_at = None;
         match pause {
             Pause::End => Next::Close(self),
             Pause::TurnOver => Next::Queue(self),
@@ -202,7 +205,7 @@ impl Connection {
     }
 
     /// Decides the answer to the request at the start of the input; None while its head is not whole.
-    fn decide(&self, pool: &Pool, input: &mut Input) -> Option<Exchange> {
+    fn decide(&mut self, pool: &Pool, input: &mut Input) -> Option<Exchange> {
         let bytes = input.bytes();
         #[cfg(test)]
         assert!(!bytes.starts_with(b"PANIC "), "a test asked for it");
@@ -211,12 +214,20 @@ impl Connection {
         let (exchange, used) = match head::read(bytes, &mut fields) {
             Ok(Reading::Partial) => return None,
             Ok(Reading::Whole(request, length)) => {
-                (Exchange::answer(&request, request_line, self.state.peer, pool), length)
+                let begun = self.begun(bytes);
+                (Exchange::answer(&request, begun, request_line, self.state.peer, pool), length)
             }
             Err(refusal) => (Exchange::last_words(refusal, request_line, self.state.peer, pool), bytes.len()),
         };
         input.consume(used);
         Some(exchange)
+    }
+
+    /// A moment by which the request had begun that these bytes begin with.
+    pub fn begun(&mut self, bytes: &[u8]) -> Instant {
+        // What was there then was the first byte of one request, or of an empty line before it.
+        let ready_at = self.state.ready_at.take().filter(|_| !bytes.starts_with(b"\r"));
+        ready_at.unwrap_or_else(Instant::now)
     }
 
     /// What becomes of a connection whose deadline has passed, if it has.
@@ -294,6 +305,13 @@ impl Connection {
     /// Marks a connection whose deadline has passed.
     pub fn expire(&mut self) {
         self.state.expired = true;
+    }
+
+    /// Marks a connection that was ready by then.
+    pub fn found_ready(&mut self, at: Instant) {
+        if matches!(self.state.stage, Stage::Idle { to_drop: 0 } | Stage::Reading) {
+            self.state.ready_at = Some(at);
+        }
     }
 
     /// Gives it the right to wait for the disk, for which it has waited.

@@ -1,7 +1,7 @@
 //! An exchange: one request and its answer, from the moment it is decided until the last byte is sent.
 
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use socket2::Socket;
 
@@ -41,10 +41,10 @@ pub(super) enum After {
 const LEAD_CAPACITY: usize = 512;
 
 impl Exchange {
-    /// The answer to a request. `request_line` is for the log.
-    pub fn answer(request: &Request, request_line: &[u8], peer: IpAddr, pool: &Pool) -> Self {
+    /// The answer to a request that had begun by then. `request_line` is for the log.
+    pub fn answer(request: &Request, begun: Instant, request_line: &[u8], peer: IpAddr, pool: &Pool) -> Self {
         let now = SystemTime::now();
-        let (response, content) = response(request, pool, now);
+        let (response, content) = response(request, begun, pool, now);
         let persistent = request.persistent && !response.close && !pool.stop.is_finishing();
         let after = match (persistent, request.content) {
             (true, Content::Dropped(to_drop)) => After::NextRequest { to_drop },
@@ -73,7 +73,7 @@ impl Exchange {
         pool: &Pool,
         now: SystemTime,
     ) -> Self {
-        let kept = if let Some(site::Content::Kept(content)) = &content { content.len() } else { 0 };
+        let kept = if let Some(site::Content::Kept(kept)) = &content { kept.content.len() } else { 0 };
         let mut lead = String::with_capacity(LEAD_CAPACITY + kept);
         let persistent = matches!(after, After::NextRequest { .. });
         let head_length = response.write(&mut lead, persistent, pool.settings.cors.as_ref(), now);
@@ -86,8 +86,8 @@ impl Exchange {
         let file = match content {
             None => None,
             Some(site::Content::Opened(file)) => Some(file),
-            Some(site::Content::Kept(content)) => {
-                [&mut section].into_iter().chain(&mut further).for_each(|section| section.take_from(&content));
+            Some(site::Content::Kept(kept)) => {
+                [&mut section].into_iter().chain(&mut further).for_each(|section| section.take_from(&kept.content));
                 None
             }
         };
@@ -126,11 +126,16 @@ impl Exchange {
 }
 
 /// Decides the answer, and opens the file it takes bytes from.
-fn response<'a>(request: &Request, pool: &Pool<'a>, now: SystemTime) -> (Response<'a>, Option<site::Content>) {
+fn response<'a>(
+    request: &Request,
+    begun: Instant,
+    pool: &Pool<'a>,
+    now: SystemTime,
+) -> (Response<'a>, Option<site::Content>) {
     if let Some(response) = Response::to_method(request) {
         return (response, None);
     }
-    let found = target::read(request.target).and_then(|target| match pool.site.find(&target.path)? {
+    let found = target::read(request.target).and_then(|target| match pool.site.find(&target.path, begun)? {
         Found::File(resource) => {
             let response = Response::file(request, resource.representation, &pool.settings.parts, now);
             Ok((response, Some(resource.content)))

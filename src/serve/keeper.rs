@@ -200,9 +200,11 @@ fn release_ready(pool: &Pool, parked: &mut Vec<Parked>, bell: Option<&Wake>, unt
     if !ready[..parked.len()].contains(&true) {
         return false;
     }
+    let now = Instant::now();
     let mut ready = ready.into_iter();
-    for parked in parked.extract_if(.., |_| ready.next() == Some(true)) {
-        pool.queue(parked.connection);
+    for mut released in parked.extract_if(.., |_| ready.next() == Some(true)) {
+        released.connection.found_ready(now);
+        pool.queue(released.connection);
     }
     true
 }

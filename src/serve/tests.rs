@@ -1,9 +1,15 @@
 //! The server as a whole, in this process, where a test can ask for what no client can.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Instant;
 
+use rustix::net::{SendFlags, send};
+use socket2::{Domain, Socket, Type};
+
+use super::connection::{Connection, Next};
+use super::input::Input;
+use super::lot::Interest;
 use super::rehearsal::{Heard, SECRET, Stage, furnish};
 use super::*;
 use crate::bytes::Bytes;
@@ -168,4 +174,29 @@ fn what_is_said_in_any_two_pieces_is_answered_as_if_it_came_at_once() {
         let byte_by_byte = without_dates(stage.hears(said.chunks(1)));
         assert_eq!(byte_by_byte, at_once, "{name} byte by byte");
     }
+}
+
+#[test]
+fn only_the_request_that_was_there_had_begun() {
+    serving(|_, pool| {
+        let request = GET_A.as_bytes();
+        let then = Instant::now();
+        let (server, mut client) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
+        let mut connection = Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit());
+        connection.found_ready(then);
+        assert_eq!(connection.begun(request), then);
+        assert!(connection.begun(request) > then, "another may have come since");
+        connection.found_ready(then);
+        assert!(connection.begun(b"\r\nGET /") > then, "only an empty line may have been there");
+
+        // To be ready for more of an answer says nothing of a request.
+        let _nobody_waits_for_the_client = pool.leisure();
+        client.write_all(request).expect("the server receives");
+        while send(&connection, &[0; 4096], SendFlags::DONTWAIT).is_ok() {}
+        let Next::Park(parked) = connection.serve(pool, &mut Input::new()) else { panic!("its client takes nothing") };
+        assert_eq!(parked.interest, Interest::Writable);
+        let mut connection = parked.connection;
+        connection.found_ready(then);
+        assert!(connection.begun(request) > then);
+    });
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fs::{File, Metadata};
 use std::io;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use rustix::io::Errno;
 
@@ -23,7 +23,7 @@ mod open;
 pub use hidden::Hidden;
 pub use index::Index;
 
-use kept::Kept;
+use kept::{Kept, KeptFile};
 use open::Root;
 
 /// The page that stands for a folder.
@@ -57,8 +57,8 @@ pub struct Resource<'a> {
 #[derive(Debug)]
 pub enum Content {
     Opened(File),
-    /// All of them.
-    Kept(Arc<[u8]>),
+    /// Memory, which holds all of them.
+    Kept(Arc<KeptFile>),
 }
 
 const MISSING: Refusal = Refusal::keep(Status::NotFound, "There is no such file here.");
@@ -70,7 +70,7 @@ impl Site {
     pub fn scan(content: &std::path::Path, hidden: Hidden) -> io::Result<Self> {
         let root = Root::open(content)?;
         let index = Index::scan(content, &hidden);
-        Ok(Site { root, hidden, index, kept: Kept::default() })
+        Ok(Site { root, hidden, index, kept: Kept::new() })
     }
 
     /// What the scan found.
@@ -79,26 +79,28 @@ impl Site {
     }
 
     /// Finds what a path leads to. The opened file decides, not the index: a file that came after the scan is served, one
-    /// that went is missing, and the rules hold for the place where the file really lies.
-    pub fn find(&self, path: &Path) -> Result<Found<'_>, Refusal> {
+    /// that went is missing, and the rules hold for the place where the file really lies. What is found was so at some time
+    /// after `begun`, by which the request had begun.
+    pub fn find(&self, path: &Path, begun: Instant) -> Result<Found<'_>, Refusal> {
         self.hidden.check(path.relative())?;
         if !path.folder() {
-            return self.open(path.relative());
+            return self.open(path.relative(), begun);
         }
         let page = match path.relative() {
             b"" => FOLDER_PAGE.to_vec(),
             folder => [folder, FOLDER_PAGE].join(&b'/'),
         };
         self.hidden.check(&page)?;
-        match self.open(&page)? {
+        match self.open(&page, begun)? {
             Found::Folder => Err(MISSING),
             file => Ok(file),
         }
     }
 
-    fn open(&self, relative: &[u8]) -> Result<Found<'_>, Refusal> {
-        if let Some((content, validators)) = self.kept.find(self.root.folder(), relative) {
-            return Ok(self.file(relative, Content::Kept(content), validators));
+    fn open(&self, relative: &[u8], begun: Instant) -> Result<Found<'_>, Refusal> {
+        if let Some(kept) = self.kept.find(self.root.folder(), relative, begun) {
+            let validators = kept.validators;
+            return Ok(self.file(relative, Content::Kept(kept), validators));
         }
         let opened = match self.root.open_beneath(relative) {
             Ok(opened) => opened,

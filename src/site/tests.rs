@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::*;
 use crate::http::target::{self, Target};
@@ -10,10 +10,10 @@ use crate::http::target::{self, Target};
 /// What a target leads to: the name of the file's text, `folder`, or the status of the refusal.
 fn find(site: &Site, target: &str) -> String {
     let Ok(Target { path, .. }) = target::read(target.as_bytes()) else { panic!("{target} is a path") };
-    match site.find(&path) {
+    match site.find(&path, Instant::now()) {
         Ok(Found::File(resource)) => match resource.content {
             Content::Opened(file) => io::read_to_string(file).expect("a text"),
-            Content::Kept(content) => String::from_utf8(content.to_vec()).expect("a text"),
+            Content::Kept(kept) => String::from_utf8(kept.content.to_vec()).expect("a text"),
         },
         Ok(Found::Folder) => "folder".to_string(),
         Err(refusal) => refusal.status.code().to_string(),
@@ -108,7 +108,7 @@ fn a_file_of_any_time_can_be_described() {
             continue; // This filesystem cannot hold the time.
         }
         let Ok(Target { path, .. }) = target::read(b"/films/a.mp4") else { panic!("it is a path") };
-        let Ok(Found::File(resource)) = site.find(&path) else { panic!("it is there") };
+        let Ok(Found::File(resource)) = site.find(&path, Instant::now()) else { panic!("it is there") };
         let tag = resource.representation.validators.entity_tag();
         assert!(tag.starts_with("\"b-") && tag.ends_with('"'), "{tag}");
     }
