@@ -1,5 +1,6 @@
 //! The herd: crowds of badly behaved clients against a reeld of its own, and probes beside them.
 
+mod changing;
 mod client;
 mod crowd;
 mod million;

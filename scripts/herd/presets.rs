@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use reeld::serve::THREADS_BESIDE_WORKERS;
 
+use crate::changing::changing;
 use crate::client::{self, Client};
 use crate::crowd::{self, Busy, Paused};
 use crate::million::million;
@@ -34,6 +35,7 @@ pub const ALL: &[Preset] = &[
     Preset { name: "descriptors", run: descriptors },
     Preset { name: "ending", run: ending },
     Preset { name: "million", run: million },
+    Preset { name: "changing", run: changing },
 ];
 
 /// Not among them, because it takes 20 minutes.

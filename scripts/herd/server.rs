@@ -24,7 +24,8 @@ const PAGE: u64 = 4096;
 
 pub struct Server {
     child: Child,
-    folder: PathBuf,
+    /// What is served.
+    pub folder: PathBuf,
     pub address: SocketAddr,
     /// What the film is.
     pub film: Arc<Vec<u8>>,
@@ -76,11 +77,6 @@ impl Server {
         // What else it says must not fill the pipe.
         thread::spawn(move || io::copy(&mut diagnostics, &mut io::sink()));
         Ok(Server { child, folder, address, film: Arc::new(film) })
-    }
-
-    /// Adds a file to what is served.
-    pub fn add_file(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        fs::write(self.folder.join(name), content)
     }
 
     pub fn sight(&self) -> io::Result<Sight> {
