@@ -21,8 +21,8 @@ use super::pool::Pool;
 use super::wake::Wake;
 use crate::limits::LINGER_TIME;
 
-/// From so many connections on the thread naps after it has found some ready, so that the next poll finds several: a poll
-/// costs the same for one as for many.
+/// From so many connections on, parked or waiting for a worker, the thread naps after it has found some ready, so that the
+/// next poll finds several: a poll costs the same for one as for many.
 pub(super) const NAP_FROM: usize = 16;
 
 /// A poll costs so much more the more are parked, so the nap is longer, too. Measured on 2 processors: with 64 clients 50 µs
@@ -77,8 +77,10 @@ impl<'a> Keeper<'a> {
     pub fn keep(mut self) {
         let mut found_some = false;
         loop {
-            if found_some && self.parked.len() >= NAP_FROM {
-                thread::sleep((NAP_FOR_EACH * self.parked.len() as u32).clamp(NAP_MIN, NAP_MAX));
+            // Those who wait for a worker will be here soon.
+            let about = self.parked.len() + self.pool.queued();
+            if found_some && about >= NAP_FROM {
+                thread::sleep((NAP_FOR_EACH * about as u32).clamp(NAP_MIN, NAP_MAX));
             }
             self.lot.fall_asleep();
             if self.pool.admission.all_gone() {
