@@ -12,16 +12,31 @@ fn main() {
     divan::main();
 }
 
-/// What wrk sends.
-const SHORT: &[u8] = b"GET /1k.bin HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n";
+const WRK: &[u8] = b"GET /1k.bin HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n";
 
-/// What Chromium sends while it plays a film.
-const BROWSER: &[u8] = b"GET /films/clock.mp4 HTTP/1.1\r\nHost: films.example:8080\r\nConnection: keep-alive\r\n\
+/// While it plays a film.
+const CHROMIUM: &[u8] = b"GET /films/clock.mp4 HTTP/1.1\r\nHost: films.example:8080\r\nConnection: keep-alive\r\n\
     sec-ch-ua-platform: \"Linux\"\r\nAccept-Encoding: identity;q=1, *;q=0\r\n\
     User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36\r\n\
     sec-ch-ua: \"Chromium\";v=\"142\", \"Not_A Brand\";v=\"99\"\r\nsec-ch-ua-mobile: ?0\r\nAccept: */*\r\n\
     Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: video\r\nReferer: http://films.example:8080/\r\n\
     Accept-Language: en-US,en;q=0.9\r\nRange: bytes=5242880-\r\nIf-Range: \"7f04be-18790aa2e3d40a00\"\r\n\r\n";
+
+/// Requests by the name of the client that sends them, as a benchmark shows its argument.
+#[derive(Clone, Copy, Debug)]
+enum Of {
+    Wrk,
+    Chromium,
+}
+
+impl Of {
+    fn bytes(self) -> &'static [u8] {
+        match self {
+            Of::Wrk => WRK,
+            Of::Chromium => CHROMIUM,
+        }
+    }
+}
 
 fn with_request<T>(bytes: &[u8], then: impl FnOnce(&Request) -> T) -> T {
     match read(bytes, &mut { NO_FIELDS }) {
@@ -30,9 +45,9 @@ fn with_request<T>(bytes: &[u8], then: impl FnOnce(&Request) -> T) -> T {
     }
 }
 
-#[divan::bench(args = [SHORT, BROWSER])]
-fn head(bytes: &[u8]) -> usize {
-    with_request(black_box(bytes), |request| request.target.len())
+#[divan::bench(args = [Of::Wrk, Of::Chromium])]
+fn head(request: Of) -> usize {
+    with_request(black_box(request.bytes()), |request| request.target.len())
 }
 
 #[divan::bench]
@@ -47,12 +62,12 @@ fn ranges(field: &str) -> usize {
     size_of_val(&parts.select(wanted.as_deref(), 8_324_222))
 }
 
-#[divan::bench(args = [SHORT, BROWSER])]
-fn response_head(bencher: Bencher, bytes: &[u8]) {
+#[divan::bench(args = [Of::Wrk, Of::Chromium])]
+fn response_head(bencher: Bencher, request: Of) {
     let now = SystemTime::now();
     let validators = Validators { size: 8_324_222, modified: UNIX_EPOCH + Duration::from_secs(1_763_000_000) };
     let parts = Parts { policy: PartPolicy::Always, size: Bytes(5 * 1024 * 1024) };
-    with_request(bytes, |request| {
+    with_request(request.bytes(), |request| {
         bencher.bench_local(|| {
             let file = Representation { validators, content_type: "video/mp4".into() };
             let mut head = String::with_capacity(512);
