@@ -17,15 +17,21 @@ impl fmt::Display for ImfDate {
     }
 }
 
-/// Writes the date of an answer: the same text for a second, so it is made once.
-pub fn write_now(out: &mut String, now: SystemTime) {
+/// Dates that each thread remembers: the one of now, and those of the files that are asked for.
+const REMEMBERED: usize = 64;
+
+/// Writes a time as [`ImfDate`] shows it.
+pub fn write(out: &mut String, time: SystemTime) {
     thread_local! {
-        static LAST: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
+        static DATES: RefCell<[(u64, String); REMEMBERED]> = const {
+            RefCell::new([const { (u64::MAX, String::new()) }; REMEMBERED])
+        };
     }
-    LAST.with_borrow_mut(|(second, text)| {
-        let this = seconds(now);
-        if *second != this {
-            (*second, *text) = (this, ImfDate(now).to_string());
+    let wanted = seconds(time);
+    DATES.with_borrow_mut(|dates| {
+        let (second, text) = &mut dates[wanted as usize % REMEMBERED];
+        if *second != wanted {
+            (*second, *text) = (wanted, ImfDate(time).to_string());
         }
         out.push_str(text);
     });
@@ -84,6 +90,19 @@ mod tests {
         ] {
             assert_eq!(ImfDate(time).to_string(), date);
         }
+    }
+
+    #[test]
+    fn a_date_is_written_as_it_is_shown() {
+        let mut written = String::new();
+        let mut shown = String::new();
+        // By turns, so that some are remembered and some have been forgotten.
+        for second in [1, 2, 1, 1 + REMEMBERED as u64, 1, u64::from(u32::MAX), 1 << 60] {
+            let time = UNIX_EPOCH + Duration::from_secs(second);
+            write(&mut written, time);
+            shown.push_str(&ImfDate(time).to_string());
+        }
+        assert_eq!(written, shown);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A request head: from the bytes of a connection to a [`Request`] (RFC 9112 sections 2 to 5).
 
 use std::net::Ipv6Addr;
+use std::ops::Range;
 
 use super::framing::{self, Content};
 use super::status::{Refusal, Status};
@@ -59,8 +60,9 @@ pub fn read<'a>(bytes: &'a [u8], fields: &'a mut [Field<'a>; FIELDS_MAX]) -> Res
     let Some(span) = find_head(bytes)? else {
         return Ok(Reading::Partial);
     };
-    let (method, target, version) = request_line(&bytes[span.line.clone()])?;
-    let fields = match httparse::parse_headers(&bytes[span.line.end + 2..span.end], fields) {
+    let length = span.fields.end;
+    let (method, target, version) = span.line;
+    let fields = match httparse::parse_headers(&bytes[span.fields], fields) {
         Ok(httparse::Status::Complete((_, fields))) => fields,
         Err(httparse::Error::TooManyHeaders) => {
             return Err(too_large("The request has more than 100 header fields."));
@@ -73,7 +75,7 @@ pub fn read<'a>(bytes: &'a [u8], fields: &'a mut [Field<'a>; FIELDS_MAX]) -> Res
     check_host(&request)?;
     request.content = framing::content(&request)?;
     request.persistent = framing::persistent(&request);
-    Ok(Reading::Whole(request, span.end))
+    Ok(Reading::Whole(request, length))
 }
 
 impl<'a> Request<'a> {
@@ -114,15 +116,18 @@ pub fn has_begun(bytes: &[u8]) -> bool {
     bytes.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
 }
 
-struct Span {
-    line: std::ops::Range<usize>,
-    end: usize,
+type RequestLine<'a> = (Method, &'a [u8], Version);
+
+struct Span<'a> {
+    line: RequestLine<'a>,
+    /// Where the field lines are, and the empty line that ends them and the head.
+    fields: Range<usize>,
 }
 
-/// Finds where the request line lies and where the head ends. A bare LF is refused (we may: RFC 9112 section 2.2), because
+/// Finds the request line, and where the head ends. A bare LF is refused (we may: RFC 9112 section 2.2), because
 /// whoever stands between might not count it as a line end.
-fn find_head(bytes: &[u8]) -> Result<Option<Span>, Refusal> {
-    let mut line: Option<std::ops::Range<usize>> = None;
+fn find_head(bytes: &[u8]) -> Result<Option<Span<'_>>, Refusal> {
+    let mut line: Option<(RequestLine, usize)> = None;
     let mut start = 0;
     while let Some(length) = bytes[start..].iter().position(|&byte| byte == b'\n') {
         let feed = start + length;
@@ -141,10 +146,9 @@ fn find_head(bytes: &[u8]) -> Result<Option<Span>, Refusal> {
             None if length == 1 => {}
             None => {
                 // Judged as soon as it is there: a client of another protocol may never send an empty line.
-                request_line(&bytes[start..feed - 1])?;
-                line = Some(start..feed - 1);
+                line = Some((request_line(&bytes[start..feed - 1])?, next));
             }
-            Some(line) if length == 1 => return Ok(Some(Span { line: line.clone(), end: next })),
+            Some((line, fields)) if length == 1 => return Ok(Some(Span { line: *line, fields: *fields..next })),
             Some(_) => {}
         }
         start = next;
@@ -180,7 +184,7 @@ fn check_line_length(line: &[u8]) -> Result<(), Refusal> {
 }
 
 /// Splits `method SP request-target SP HTTP-version` (RFC 9112 section 3).
-fn request_line(line: &[u8]) -> Result<(Method, &[u8], Version), Refusal> {
+fn request_line(line: &[u8]) -> Result<RequestLine<'_>, Refusal> {
     let mut words = line.split(|&byte| byte == b' ');
     let (Some(method), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
     else {

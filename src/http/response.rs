@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use super::cors::Cors;
-use super::date::{self, ImfDate};
+use super::date;
 use super::head::{Method, Request};
 use super::multipart::{self, Section};
 use super::precondition::{self, Verdict};
@@ -16,10 +16,10 @@ use super::validators::Validators;
 
 /// What the answers say about a file.
 #[derive(Clone, Debug)]
-pub struct Representation<'a> {
+pub struct Representation {
     pub validators: Validators,
     /// The Content-Type.
-    pub content_type: Cow<'a, str>,
+    pub content_type: Cow<'static, str>,
 }
 
 /// What follows the head on the wire.
@@ -35,12 +35,12 @@ pub enum Body {
 
 /// A complete answer.
 #[derive(Debug)]
-pub struct Response<'a> {
+pub struct Response {
     pub status: Status,
     pub body: Body,
     /// Whether the connection must end after this answer, whatever the client wants.
     pub close: bool,
-    content_type: Option<Cow<'a, str>>,
+    content_type: Option<Cow<'static, str>>,
     content_length: Option<u64>,
     content_range: Option<ContentRange>,
     validators: Option<Validators>,
@@ -63,7 +63,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// When a client may come again that was told 503.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-impl<'a> Response<'a> {
+impl Response {
     fn new(status: Status) -> Self {
         Response {
             status,
@@ -122,7 +122,7 @@ impl<'a> Response<'a> {
     }
 
     /// The answer to a GET or HEAD of an existing file.
-    pub fn file(request: &Request, file: Representation<'a>, parts: &Parts, now: SystemTime) -> Self {
+    pub fn file(request: &Request, file: Representation, parts: &Parts, now: SystemTime) -> Self {
         let validators = file.validators;
         match precondition::judge(request, &validators, now) {
             Verdict::NotModified => Response { validators: Some(validators), ..Response::new(Status::NotModified) },
@@ -138,7 +138,7 @@ impl<'a> Response<'a> {
         }
     }
 
-    fn selected(selection: Selection, file: Representation<'a>, now: SystemTime) -> Self {
+    fn selected(selection: Selection, file: Representation, now: SystemTime) -> Self {
         let Representation { validators, content_type } = file;
         let total = validators.size;
         let bytes_of_file = |bytes: Range<u64>, status| Response {
@@ -189,8 +189,10 @@ impl<'a> Response<'a> {
 
     fn write_head(&self, out: &mut String, persistent: bool, cors: Option<&Cors>, now: SystemTime) -> fmt::Result {
         // RFC 9112 section 4; the version is ours, not the client's (RFC 9110 section 6.2).
-        write!(out, "HTTP/1.1 {} {}\r\nDate: ", self.status.code(), self.status.reason())?;
-        date::write_now(out, now);
+        out.push_str("HTTP/1.1 ");
+        out.push_str(self.status.line());
+        out.push_str("\r\nDate: ");
+        date::write(out, now);
         out.push_str("\r\nConnection: ");
         out.push_str(if persistent { "keep-alive" } else { "close" });
         out.push_str("\r\nAccept-Ranges: bytes\r\n");
@@ -210,10 +212,7 @@ impl<'a> Response<'a> {
             None => {}
         }
         if let Some(validators) = &self.validators {
-            // RFC 9110 section 8.8.2.1: never later than Date.
-            write!(out, "Last-Modified: {}\r\nETag: ", ImfDate(validators.modified.min(now)))?;
-            validators.write_entity_tag(out)?;
-            out.push_str("\r\n");
+            validators.write(out, now)?;
         }
         if self.allow {
             out.push_str("Allow: GET, HEAD, OPTIONS\r\n");

@@ -77,18 +77,23 @@ fn hex(digit: u8) -> Option<u8> {
 impl Path {
     /// Removes empty and dot segments; a path that climbs above the content folder is refused, not clamped to it.
     fn normalise(decoded: &[u8]) -> Result<Self, Refusal> {
-        let mut segments: Vec<&[u8]> = Vec::new();
+        let mut relative = Vec::with_capacity(decoded.len());
         let mut folder = true;
         for segment in decoded.split(|&byte| byte == b'/') {
             folder = matches!(segment, b"" | b"." | b"..");
             match segment {
                 b"" | b"." => {}
-                b".." if segments.pop().is_none() => return Err(bad("The target climbs above the content folder.")),
-                b".." => {}
-                name => segments.push(name),
+                b".." if relative.is_empty() => return Err(bad("The target climbs above the content folder.")),
+                b".." => relative.truncate(relative.iter().rposition(|&byte| byte == b'/').unwrap_or(0)),
+                name => {
+                    if !relative.is_empty() {
+                        relative.push(b'/');
+                    }
+                    relative.extend_from_slice(name);
+                }
             }
         }
-        Ok(Path { relative: segments.join(&b'/'), folder })
+        Ok(Path { relative, folder })
     }
 
     /// The path relative to the content folder; empty for the content folder itself.

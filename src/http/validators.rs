@@ -3,6 +3,8 @@
 use std::fmt::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::date;
+
 /// The validators of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validators {
@@ -19,8 +21,18 @@ impl Validators {
         tag
     }
 
-    /// Writes the tag.
-    pub fn write_entity_tag(&self, out: &mut String) -> fmt::Result {
+    /// Writes both as fields of an answer.
+    pub fn write(&self, out: &mut String, now: SystemTime) -> fmt::Result {
+        out.push_str("Last-Modified: ");
+        // RFC 9110 section 8.8.2.1: never later than Date.
+        date::write(out, self.modified.min(now));
+        out.push_str("\r\nETag: ");
+        self.write_entity_tag(out)?;
+        out.push_str("\r\n");
+        Ok(())
+    }
+
+    fn write_entity_tag(&self, out: &mut String) -> fmt::Result {
         match self.modified.duration_since(UNIX_EPOCH) {
             Ok(after) => write!(out, "\"{:x}-{:x}\"", self.size, after.as_nanos()),
             Err(before) => write!(out, "\"{:x}-n{:x}\"", self.size, before.duration().as_nanos()),

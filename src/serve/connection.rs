@@ -115,8 +115,9 @@ impl Connection {
             }
             Pause::Wait(interest) => {
                 let interest = if self.is_patient() { Interest::Drops } else { interest };
-                let deadline = self.deadline(pool);
-                Next::Park(Parked { connection: self, interest, since: Instant::now(), deadline })
+                let since = Instant::now();
+                let deadline = self.deadline(since, pool);
+                Next::Park(Parked { connection: self, interest, since, deadline })
             }
         }
     }
@@ -285,7 +286,7 @@ impl Connection {
 
     /// Until when the client may be waited for. A deadline, once set, holds until the stage has been left, so that a client
     /// that sends a byte now and then gains nothing by it. One that takes enough of its answer has a new one.
-    fn deadline(&mut self, pool: &Pool) -> Instant {
+    fn deadline(&mut self, now: Instant, pool: &Pool) -> Instant {
         let settings = pool.settings;
         let State { stage, deadline, .. } = &mut *self.state;
         let time = match stage {
@@ -299,7 +300,7 @@ impl Connection {
             }
             Stage::Lingering { time, .. } => *time,
         };
-        *deadline.get_or_insert_with(|| Instant::now() + time)
+        *deadline.get_or_insert(now + time)
     }
 
     /// Marks a connection whose deadline has passed.

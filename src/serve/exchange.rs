@@ -126,12 +126,7 @@ impl Exchange {
 }
 
 /// Decides the answer, and opens the file it takes bytes from.
-fn response<'a>(
-    request: &Request,
-    begun: Instant,
-    pool: &Pool<'a>,
-    now: SystemTime,
-) -> (Response<'a>, Option<site::Content>) {
+fn response(request: &Request, begun: Instant, pool: &Pool, now: SystemTime) -> (Response, Option<site::Content>) {
     if let Some(response) = Response::to_method(request) {
         return (response, None);
     }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::fs::{AtFlags, FileType, StatxFlags, statx};
 use rustix::io::{ReadWriteFlags, preadv2};
 
-use crate::http::Validators;
+use crate::http::Representation;
 use crate::limits::{KEPT_FILE_MAX, KEPT_MAX};
 
 /// The files that are kept.
@@ -39,7 +39,7 @@ struct Files {
 #[derive(Debug)]
 pub struct KeptFile {
     pub content: Box<[u8]>,
-    pub validators: Validators,
+    pub representation: Representation,
     state: State,
     /// The last time before the file system was asked and said that it is the same, in nanoseconds since [`Kept::since`].
     seen: AtomicU64,
@@ -93,7 +93,14 @@ impl Kept {
 
     /// Keeps a file that was opened, if it is small, has settled, lies in the memory of the system anyway, and it is its
     /// turn.
-    pub fn consider(&self, relative: &[u8], file: &File, metadata: &Metadata, validators: Validators, now: SystemTime) {
+    pub fn consider(
+        &self,
+        relative: &[u8],
+        file: &File,
+        metadata: &Metadata,
+        representation: &Representation,
+        now: SystemTime,
+    ) {
         let size = metadata.len() as usize;
         if size > KEPT_FILE_MAX || !self.missed.fetch_add(1, Ordering::Relaxed).is_multiple_of(ONE_OF) {
             return;
@@ -108,7 +115,12 @@ impl Kept {
         if size > 0 && !read_whole(file, &mut content).unwrap_or(false) {
             return;
         }
-        let kept = KeptFile { content: content.into(), validators, state, seen: AtomicU64::new(0) };
+        let kept = KeptFile {
+            content: content.into(),
+            representation: representation.clone(),
+            state,
+            seen: AtomicU64::new(0),
+        };
         self.files.write().unwrap_or_else(PoisonError::into_inner).add(relative, kept);
     }
 }
@@ -178,15 +190,21 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::http::Validators;
+
+    fn representation(metadata: &Metadata) -> Representation {
+        let validators = Validators { size: metadata.len(), modified: metadata.modified().expect("a time") };
+        Representation { validators, content_type: "text/plain".into() }
+    }
 
     /// Considers a file often enough for its turn to come, a minute from now.
     fn consider(kept: &Kept, content: &Path, name: &str) {
         let file = File::open(content.join(name)).expect("a file");
         let metadata = file.metadata().expect("it is open");
-        let validators = Validators { size: metadata.len(), modified: metadata.modified().expect("a time") };
+        let representation = representation(&metadata);
         let later = SystemTime::now() + Duration::from_secs(60);
         for _ in 0..ONE_OF {
-            kept.consider(name.as_bytes(), &file, &metadata, validators, later);
+            kept.consider(name.as_bytes(), &file, &metadata, &representation, later);
         }
     }
 
@@ -207,7 +225,7 @@ mod tests {
 
     fn found_by(kept: &Kept, folder: &File, name: &str, begun: Instant) -> Option<String> {
         let file = kept.find(folder, name.as_bytes(), begun)?;
-        assert_eq!(file.validators.size, file.content.len() as u64);
+        assert_eq!(file.representation.validators.size, file.content.len() as u64);
         Some(String::from_utf8(file.content.to_vec()).expect("a text"))
     }
 
@@ -303,10 +321,9 @@ mod tests {
         assert_eq!(found(&kept, &folder, "large"), None);
         let file = File::open(content.path().join("0")).expect("a file");
         let metadata = file.metadata().expect("it is open");
-        let validators = Validators { size: metadata.len(), modified: SystemTime::UNIX_EPOCH };
         let kept = Kept::new();
         for _ in 0..ONE_OF {
-            kept.consider(b"0", &file, &metadata, validators, SystemTime::now());
+            kept.consider(b"0", &file, &metadata, &representation(&metadata), SystemTime::now());
         }
         assert_eq!(found(&kept, &folder, "0"), None, "it may change again in the same tick");
     }

@@ -3,7 +3,6 @@
 //! `index` (what the scan found), `hidden` (what must not be seen), `open` (a file beneath the root and nothing
 //! else), `kept` (small files in memory), `media_type` (what a file is).
 
-use std::borrow::Cow;
 use std::fs::{File, Metadata};
 use std::io;
 use std::sync::Arc;
@@ -40,17 +39,17 @@ pub struct Site {
 
 /// What a path leads to.
 #[derive(Debug)]
-pub enum Found<'a> {
-    File(Resource<'a>),
+pub enum Found {
+    File(Resource),
     /// A folder that was named without its slash.
     Folder,
 }
 
 /// A regular file.
 #[derive(Debug)]
-pub struct Resource<'a> {
+pub struct Resource {
     pub content: Content,
-    pub representation: Representation<'a>,
+    pub representation: Representation,
 }
 
 /// Where the bytes of a file come from.
@@ -81,7 +80,7 @@ impl Site {
     /// Finds what a path leads to. The opened file decides, not the index: a file that came after the scan is served, one
     /// that went is missing, and the rules hold for the place where the file really lies. What is found was so at some time
     /// after `begun`, by which the request had begun.
-    pub fn find(&self, path: &Path, begun: Instant) -> Result<Found<'_>, Refusal> {
+    pub fn find(&self, path: &Path, begun: Instant) -> Result<Found, Refusal> {
         self.hidden.check(path.relative())?;
         if !path.folder() {
             return self.open(path.relative(), begun);
@@ -97,10 +96,10 @@ impl Site {
         }
     }
 
-    fn open(&self, relative: &[u8], begun: Instant) -> Result<Found<'_>, Refusal> {
+    fn open(&self, relative: &[u8], begun: Instant) -> Result<Found, Refusal> {
         if let Some(kept) = self.kept.find(self.root.folder(), relative, begun) {
-            let validators = kept.validators;
-            return Ok(self.file(relative, Content::Kept(kept), validators));
+            let representation = kept.representation.clone();
+            return Ok(Found::File(Resource { content: Content::Kept(kept), representation }));
         }
         let opened = match self.root.open_beneath(relative) {
             Ok(opened) => opened,
@@ -122,19 +121,16 @@ impl Site {
         if !metadata.is_file() {
             return Err(MISSING);
         }
-        let validators = Validators { size: metadata.len(), modified: modified(&metadata) };
-        if opened.place.is_none() {
-            self.kept.consider(relative, &opened.file, &metadata, validators, SystemTime::now());
-        }
-        Ok(self.file(relative, Content::Opened(opened.file), validators))
-    }
-
-    fn file(&self, relative: &[u8], content: Content, validators: Validators) -> Found<'_> {
         let content_type = match self.index.get(relative) {
-            Some(entry) => Cow::Borrowed(&*entry.content_type),
+            Some(entry) => entry.content_type.clone(),
             None => media_type::of(relative),
         };
-        Found::File(Resource { content, representation: Representation { validators, content_type } })
+        let validators = Validators { size: metadata.len(), modified: modified(&metadata) };
+        let representation = Representation { validators, content_type };
+        if opened.place.is_none() {
+            self.kept.consider(relative, &opened.file, &metadata, &representation, SystemTime::now());
+        }
+        Ok(Found::File(Resource { content: Content::Opened(opened.file), representation }))
     }
 }
 
