@@ -20,8 +20,8 @@ impl fmt::Display for ImfDate {
 /// Dates that each thread remembers: the one of now, and those of the files that are asked for.
 const REMEMBERED: usize = 64;
 
-/// Writes a time as [`ImfDate`] shows it.
-pub fn write(out: &mut String, time: SystemTime) {
+/// Lends the text of a time as [`ImfDate`] shows it.
+pub fn with_text<T>(time: SystemTime, use_it: impl FnOnce(&str) -> T) -> T {
     thread_local! {
         static DATES: RefCell<[(u64, String); REMEMBERED]> = const {
             RefCell::new([const { (u64::MAX, String::new()) }; REMEMBERED])
@@ -33,8 +33,8 @@ pub fn write(out: &mut String, time: SystemTime) {
         if *second != wanted {
             (*second, *text) = (wanted, ImfDate(time).to_string());
         }
-        out.push_str(text);
-    });
+        use_it(text)
+    })
 }
 
 /// Whole seconds since 1970, as a date field can carry them.
@@ -93,13 +93,13 @@ mod tests {
     }
 
     #[test]
-    fn a_date_is_written_as_it_is_shown() {
+    fn a_date_that_is_remembered_is_the_one_that_is_shown() {
         let mut written = String::new();
         let mut shown = String::new();
         // By turns, so that some are remembered and some have been forgotten.
         for second in [1, 2, 1, 1 + REMEMBERED as u64, 1, u64::from(u32::MAX), 1 << 60] {
             let time = UNIX_EPOCH + Duration::from_secs(second);
-            write(&mut written, time);
+            with_text(time, |text| written.push_str(text));
             shown.push_str(&ImfDate(time).to_string());
         }
         assert_eq!(written, shown);

@@ -192,7 +192,7 @@ impl Response {
         out.push_str("HTTP/1.1 ");
         out.push_str(self.status.line());
         out.push_str("\r\nDate: ");
-        date::write(out, now);
+        date::with_text(now, |date| out.push_str(date));
         out.push_str("\r\nConnection: ");
         out.push_str(if persistent { "keep-alive" } else { "close" });
         out.push_str("\r\nAccept-Ranges: bytes\r\n");

@@ -25,7 +25,7 @@ impl Validators {
     pub fn write(&self, out: &mut String, now: SystemTime) -> fmt::Result {
         out.push_str("Last-Modified: ");
         // RFC 9110 section 8.8.2.1: never later than Date.
-        date::write(out, self.modified.min(now));
+        date::with_text(self.modified.min(now), |date| out.push_str(date));
         out.push_str("\r\nETag: ");
         self.write_entity_tag(out)?;
         out.push_str("\r\n");

@@ -3,26 +3,37 @@
 use std::fmt;
 use std::fmt::Write;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::outlet::Outlet;
-use crate::http::date::ImfDate;
-use crate::http::{Request, Status};
+use crate::http::{Request, Status, date};
 use crate::limits::LOG_FIELD_MAX;
 
 /// The log as the workers see it.
 #[derive(Clone, Debug)]
 pub struct AccessLog(Outlet);
 
+/// The address of a client, as the log shows it.
+#[derive(Clone, Debug)]
+pub struct Peer(Arc<str>);
+
+impl Peer {
+    /// Of an IPv4 client of an IPv6 listener the IPv4 address is shown.
+    pub fn new(address: IpAddr) -> Self {
+        Peer(address.to_canonical().to_string().into())
+    }
+}
+
 /// The line of one answer. It is added to the log when it is dropped, that is, when the answer has ended in any way.
 #[derive(Debug)]
 pub struct Line {
     outlet: Outlet,
-    peer: IpAddr,
+    peer: Peer,
+    /// What stands between the date and the bytes sent: the request line and the status.
     request: String,
-    status: Status,
-    referer: String,
-    user_agent: String,
+    /// What stands behind the bytes sent: where the client comes from, and what it is.
+    client: String,
     /// Bytes of content really sent.
     pub sent: u64,
 }
@@ -35,57 +46,72 @@ impl AccessLog {
 
     /// Begins the line of an answer. Without a `request` there was none that could be read; `request_line` is what came of its
     /// first line.
-    pub fn begin(&self, peer: IpAddr, request_line: &[u8], request: Option<&Request>, status: Status) -> Line {
-        let field = |name| escaped(request.and_then(|request| request.only(name)).unwrap_or_default());
-        Line {
-            outlet: self.0.clone(),
-            peer: peer.to_canonical(),
-            request: escaped(request_line),
-            status,
-            referer: field("referer"),
-            user_agent: field("user-agent"),
-            sent: 0,
-        }
+    pub fn begin(&self, peer: &Peer, request_line: &[u8], request: Option<&Request>, status: Status) -> Line {
+        let field = |name| request.and_then(|request| request.only(name)).unwrap_or_default();
+        let (referer, user_agent) = (field("referer"), field("user-agent"));
+        let length = |text: &[u8]| text.len().min(LOG_FIELD_MAX) + USUAL_ROOM;
+        let mut request = String::with_capacity(length(request_line));
+        quote(&mut request, request_line);
+        request.push(' ');
+        request.push_str(&status.line()[..3]);
+        let mut client = String::with_capacity(length(referer) + length(user_agent));
+        quote(&mut client, referer);
+        client.push(' ');
+        quote(&mut client, user_agent);
+        Line { outlet: self.0.clone(), peer: peer.clone(), request, client, sent: 0 }
     }
 }
+
+/// Bytes of a line beside its texts.
+const USUAL_ROOM: usize = 64;
 
 impl Drop for Line {
     fn drop(&mut self) {
-        self.outlet.add(format!("{self}\n").as_bytes());
+        let mut line = String::with_capacity(self.request.len() + self.client.len() + USUAL_ROOM);
+        self.write(&mut line).expect("a String takes every character");
+        self.outlet.add(line.as_bytes());
     }
 }
 
-impl fmt::Display for Line {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // IMF-fixdate has fixed columns: "Sun, 06 Nov 1994 08:49:37 GMT".
-        let date = ImfDate(SystemTime::now()).to_string();
-        let (day, month, year, time) = (&date[5..7], &date[8..11], &date[12..16], &date[17..25]);
-        write!(out, "{} - - [{day}/{month}/{year}:{time} +0000] ", self.peer)?;
-        write!(out, "\"{}\" {} ", or_dash(&self.request), self.status.code())?;
+impl Line {
+    fn write(&self, out: &mut String) -> fmt::Result {
+        out.push_str(&self.peer.0);
+        out.push_str(" - - [");
+        date::with_text(SystemTime::now(), |date| {
+            // IMF-fixdate has fixed columns: "Sun, 06 Nov 1994 08:49:37 GMT".
+            for (text, end) in
+                [(&date[5..7], "/"), (&date[8..11], "/"), (&date[12..16], ":"), (&date[17..25], " +0000] ")]
+            {
+                out.push_str(text);
+                out.push_str(end);
+            }
+        });
+        out.push_str(&self.request);
         match self.sent {
-            0 => out.write_str("-")?,
-            sent => write!(out, "{sent}")?,
+            0 => out.push_str(" - "),
+            sent => write!(out, " {sent} ")?,
         }
-        write!(out, " \"{}\" \"{}\"", or_dash(&self.referer), or_dash(&self.user_agent))
+        out.push_str(&self.client);
+        out.push('\n');
+        Ok(())
     }
 }
 
-fn or_dash(field: &str) -> &str {
-    if field.is_empty() { "-" } else { field }
-}
-
-/// A peer's text, so that it can end neither its field nor its line nor reach a terminal: quotes, backslashes and what is
-/// no visible ASCII as `\xHH`, the rest of a very long one left out.
-fn escaped(text: &[u8]) -> String {
-    let mut safe = String::with_capacity(text.len().min(LOG_FIELD_MAX));
+/// Writes a peer's text in quotes, so that it can end neither its field nor its line nor reach a terminal: quotes,
+/// backslashes and what is no visible ASCII as `\xHH`, the rest of a very long one left out; a dash for an empty one.
+fn quote(out: &mut String, text: &[u8]) {
+    out.push('"');
+    if text.is_empty() {
+        out.push('-');
+    }
     for &byte in &text[..text.len().min(LOG_FIELD_MAX)] {
         match byte {
-            b'"' | b'\\' => write!(safe, "\\x{byte:02X}").expect("a String takes every character"),
-            b' '..=b'~' => safe.push(char::from(byte)),
-            _ => write!(safe, "\\x{byte:02X}").expect("a String takes every character"),
+            b'"' | b'\\' => write!(out, "\\x{byte:02X}").expect("a String takes every character"),
+            b' '..=b'~' => out.push(char::from(byte)),
+            _ => write!(out, "\\x{byte:02X}").expect("a String takes every character"),
         }
     }
-    safe
+    out.push('"');
 }
 
 #[cfg(test)]
@@ -115,7 +141,7 @@ mod tests {
         let head = b"GET /a%22\" HTTP/1.1\r\nHost: h\r\nReferer: http://h/\r\nUser-Agent: a\\b\"\t\xff\r\n\r\n";
         let mut fields = NO_FIELDS;
         let Ok(Reading::Whole(request, _)) = read(head, &mut fields) else { panic!("it is a whole head") };
-        let mut line = log.begin(PEER, b"GET /a%22\" HTTP/1.1", Some(&request), Status::PartialContent);
+        let mut line = log.begin(&Peer::new(PEER), b"GET /a%22\" HTTP/1.1", Some(&request), Status::PartialContent);
         line.sent = 42;
         drop(line);
         let line = next_line(&mut reader);
@@ -129,14 +155,14 @@ mod tests {
     #[test]
     fn an_unread_request_has_dashes() {
         let (log, mut reader) = log();
-        drop(log.begin(PEER, b"", None, Status::RequestTimeout));
+        drop(log.begin(&Peer::new(PEER), b"", None, Status::RequestTimeout));
         assert!(next_line(&mut reader).ends_with("] \"-\" 408 - \"-\" \"-\"\n"));
     }
 
     #[test]
     fn a_very_long_field_is_cut() {
         let (log, mut reader) = log();
-        drop(log.begin(PEER, &[b'a'; 3 * LOG_FIELD_MAX], None, Status::UriTooLong));
+        drop(log.begin(&Peer::new(PEER), &[b'a'; 3 * LOG_FIELD_MAX], None, Status::UriTooLong));
         assert_eq!(next_line(&mut reader).matches('a').count(), LOG_FIELD_MAX);
     }
 }

@@ -26,6 +26,7 @@ use super::transfer::Progress;
 use crate::http::Refusal;
 use crate::http::head::{self, NO_FIELDS, Reading};
 use crate::limits::LINGER_BYTES_MAX;
+use crate::ops::access_log::Peer;
 
 /// A client's connection. It is small, because it moves between the threads.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ pub(super) struct Connection {
 
 #[derive(Debug)]
 struct State {
-    peer: IpAddr,
+    peer: Peer,
     stage: Stage,
     /// Received and not yet used; while a worker serves the connection, that is in the worker's [`Input`].
     rest: Vec<u8>,
@@ -95,6 +96,7 @@ impl Connection {
     /// A connection as it was accepted.
     pub fn new(socket: Socket, peer: IpAddr, permit: Permit) -> Self {
         let stage = Stage::Idle { to_drop: 0 };
+        let peer = Peer::new(peer);
         let state = State { peer, stage, rest: Vec::new(), deadline: None, expired: false, ready_at: None, permit };
         Connection { socket, state: Box::new(state) }
     }
@@ -156,7 +158,7 @@ impl Connection {
     fn read(&mut self, pool: &Pool, input: &mut Input, patience: &mut Patience) -> Result<Stage, Pause> {
         if self.state.permit.kind() == Kind::Shed {
             let refusal = Refusal::TOO_MANY_CONNECTIONS;
-            return Ok(Stage::Sending(Exchange::last_words(refusal, b"", self.state.peer, pool)));
+            return Ok(Stage::Sending(Exchange::last_words(refusal, b"", &self.state.peer, pool)));
         }
         loop {
             self.drop_content(input);
@@ -216,9 +218,9 @@ impl Connection {
             Ok(Reading::Partial) => return None,
             Ok(Reading::Whole(request, length)) => {
                 let begun = self.begun(bytes);
-                (Exchange::answer(&request, begun, request_line, self.state.peer, pool), length)
+                (Exchange::answer(&request, begun, request_line, &self.state.peer, pool), length)
             }
-            Err(refusal) => (Exchange::last_words(refusal, request_line, self.state.peer, pool), bytes.len()),
+            Err(refusal) => (Exchange::last_words(refusal, request_line, &self.state.peer, pool), bytes.len()),
         };
         input.consume(used);
         Some(exchange)
@@ -241,7 +243,7 @@ impl Connection {
             // next request.
             Stage::Reading => {
                 let request_line = head::first_line(input.bytes());
-                let exchange = Exchange::last_words(Refusal::TOO_SLOW, request_line, self.state.peer, pool);
+                let exchange = Exchange::last_words(Refusal::TOO_SLOW, request_line, &self.state.peer, pool);
                 self.enter(Stage::Sending(exchange));
                 Ok(())
             }

@@ -1,6 +1,5 @@
 //! An exchange: one request and its answer, from the moment it is decided until the last byte is sent.
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
 use socket2::Socket;
@@ -13,7 +12,7 @@ use crate::http::multipart::Section;
 use crate::http::response::Body;
 use crate::http::{Method, Refusal, Request, Response, target};
 use crate::limits::{LINGER_TIME, STALL_PROGRESS};
-use crate::ops::access_log::Line;
+use crate::ops::access_log::{Line, Peer};
 use crate::site::{self, Found};
 
 /// An answer under way.
@@ -42,7 +41,7 @@ const LEAD_CAPACITY: usize = 512;
 
 impl Exchange {
     /// The answer to a request that had begun by then. `request_line` is for the log.
-    pub fn answer(request: &Request, begun: Instant, request_line: &[u8], peer: IpAddr, pool: &Pool) -> Self {
+    pub fn answer(request: &Request, begun: Instant, request_line: &[u8], peer: &Peer, pool: &Pool) -> Self {
         let now = SystemTime::now();
         let (response, content) = response(request, begun, pool, now);
         let persistent = request.persistent && !response.close && !pool.stop.is_finishing();
@@ -56,7 +55,7 @@ impl Exchange {
     }
 
     /// The answer to a request that was not read, after which none is read.
-    pub fn last_words(refusal: Refusal, request_line: &[u8], peer: IpAddr, pool: &Pool) -> Self {
+    pub fn last_words(refusal: Refusal, request_line: &[u8], peer: &Peer, pool: &Pool) -> Self {
         let mut response = Response::refusal(refusal);
         if request_line.starts_with(b"HEAD ") {
             response = response.without_body();
