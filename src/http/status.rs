@@ -90,3 +90,35 @@ impl Refusal {
         Refusal { status, why, close: true }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Status::*;
+
+    #[test]
+    fn a_status_line_begins_with_the_code() {
+        for status in [
+            Ok,
+            NoContent,
+            PartialContent,
+            MovedPermanently,
+            NotModified,
+            BadRequest,
+            Forbidden,
+            NotFound,
+            MethodNotAllowed,
+            RequestTimeout,
+            PreconditionFailed,
+            UriTooLong,
+            RangeNotSatisfiable,
+            ExpectationFailed,
+            RequestHeaderFieldsTooLarge,
+            InternalServerError,
+            NotImplemented,
+            ServiceUnavailable,
+            HttpVersionNotSupported,
+        ] {
+            assert!(status.line().starts_with(&format!("{} ", status.code())), "{status:?}");
+        }
+    }
+}

@@ -52,8 +52,7 @@ impl AccessLog {
         let length = |text: &[u8]| text.len().min(LOG_FIELD_MAX) + USUAL_ROOM;
         let mut request = String::with_capacity(length(request_line));
         quote(&mut request, request_line);
-        request.push(' ');
-        request.push_str(&status.line()[..3]);
+        write!(request, " {}", status.code()).expect("a String takes every character");
         let mut client = String::with_capacity(length(referer) + length(user_agent));
         quote(&mut client, referer);
         client.push(' ');
@@ -62,8 +61,8 @@ impl AccessLog {
     }
 }
 
-/// Bytes of a line beside its texts.
-const USUAL_ROOM: usize = 64;
+/// Bytes of a line beside its texts, an IPv6 address among them.
+const USUAL_ROOM: usize = 96;
 
 impl Drop for Line {
     fn drop(&mut self) {
@@ -106,8 +105,7 @@ fn quote(out: &mut String, text: &[u8]) {
     }
     for &byte in &text[..text.len().min(LOG_FIELD_MAX)] {
         match byte {
-            b'"' | b'\\' => write!(out, "\\x{byte:02X}").expect("a String takes every character"),
-            b' '..=b'~' => out.push(char::from(byte)),
+            b' '..=b'~' if !b"\"\\".contains(&byte) => out.push(char::from(byte)),
             _ => write!(out, "\\x{byte:02X}").expect("a String takes every character"),
         }
     }

@@ -208,14 +208,17 @@ mod tests {
         }
     }
 
-    /// Whether the file system can tell what is in memory; nothing is kept where it cannot.
-    fn can_tell(content: &Path) -> bool {
-        fs::write(content.join("probe"), "x").expect("a file");
-        let can = read_whole(&File::open(content.join("probe")).expect("a file"), &mut [0]).is_ok();
-        if !can {
-            eprintln!("nothing to test: the file system of {} cannot tell", content.display());
+    /// An empty folder; None where its file system cannot tell what is in memory, because nothing is kept there.
+    fn folder() -> Option<(tempfile::TempDir, File)> {
+        let content = tempfile::tempdir().expect("a temporary folder");
+        fs::write(content.path().join("probe"), "x").expect("a file");
+        let probe = File::open(content.path().join("probe")).expect("a file");
+        if let Err(error) = read_whole(&probe, &mut [0]) {
+            eprintln!("nothing to test: the file system of {} cannot tell: {error}", content.path().display());
+            return None;
         }
-        can
+        let folder = File::open(content.path()).expect("a folder");
+        Some((content, folder))
     }
 
     /// What a request finds that begins now.
@@ -231,12 +234,8 @@ mod tests {
 
     #[test]
     fn a_file_is_kept_until_it_changes_in_any_way() {
-        let content = tempfile::tempdir().expect("a temporary folder");
-        if !can_tell(content.path()) {
-            return;
-        }
+        let Some((content, folder)) = folder() else { return };
         let at = |name: &str| content.path().join(name);
-        let folder = File::open(content.path()).expect("a folder");
         for change in [
             &(|| fs::write(at("a"), "ONE")) as &dyn Fn() -> io::Result<()>,
             &|| fs::write(at("a"), "longer"),
@@ -263,11 +262,7 @@ mod tests {
 
     #[test]
     fn one_asks_for_all_that_have_begun_before() {
-        let content = tempfile::tempdir().expect("a temporary folder");
-        if !can_tell(content.path()) {
-            return;
-        }
-        let folder = File::open(content.path()).expect("a folder");
+        let Some((content, folder)) = folder() else { return };
         fs::write(content.path().join("a"), "one").expect("a file");
         let kept = Kept::new();
         consider(&kept, content.path(), "a");
@@ -285,12 +280,8 @@ mod tests {
 
     #[test]
     fn a_file_whose_folder_has_become_a_link_is_not_found() {
-        let content = tempfile::tempdir().expect("a temporary folder");
-        if !can_tell(content.path()) {
-            return;
-        }
+        let Some((content, folder)) = folder() else { return };
         let at = |name: &str| content.path().join(name);
-        let folder = File::open(content.path()).expect("a folder");
         fs::create_dir_all(at("films/old")).expect("a folder");
         fs::write(at("films/old/a"), "one").expect("a file");
         let kept = Kept::new();
@@ -303,11 +294,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded_and_settled() {
-        let content = tempfile::tempdir().expect("a temporary folder");
-        if !can_tell(content.path()) {
-            return;
-        }
-        let folder = File::open(content.path()).expect("a folder");
+        let Some((content, folder)) = folder() else { return };
         let kept = Kept::new();
         for number in 0..2 * KEPT_MAX / KEPT_FILE_MAX {
             let name = number.to_string();
