@@ -189,12 +189,18 @@ impl Connection {
 
     /// Receives what is there, with the patience that is left.
     fn receive(&self, pool: &Pool, input: &mut Input, patience: Patience) -> Result<(), Pause> {
+        if patience == Patience::Look {
+            match self.receive_with(input, RecvFlags::DONTWAIT) {
+                Err(Pause::Wait(_)) => {}
+                received => return received,
+            }
+        }
         let leisure = if patience == Patience::None { None } else { pool.leisure() };
-        let flags = match (&leisure, patience) {
-            (Some(_), _) => RecvFlags::empty(),
-            (None, Patience::Look) => RecvFlags::DONTWAIT,
-            (None, _) => return Err(Pause::Wait(Interest::Readable)),
-        };
+        let Some(_leisure) = leisure else { return Err(Pause::Wait(Interest::Readable)) };
+        self.receive_with(input, RecvFlags::empty())
+    }
+
+    fn receive_with(&self, input: &mut Input, flags: RecvFlags) -> Result<(), Pause> {
         match recv(&self.socket, input.room(), flags) {
             Ok((_, 0)) => Err(Pause::End),
             Ok((_, count)) => {

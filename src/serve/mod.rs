@@ -1,9 +1,9 @@
 //! The server: an acceptor, a channel, a fixed pool of workers, and the lots.
 //!
 //! Begin with `connection`, the road of a request. Around it: `listener`, `acceptor` and `admission` (who comes in),
-//! `pool` (what the threads share) and `worker`, `exchange` (a request and its answer), `input`, `transfer` and
-//! `headroom` (the bytes in and out), `lot`, `keeper` and `wake` (where connections wait for their clients), `disk` (where
-//! they wait for that), `stop` (the end).
+//! `pool` (what the threads share), `worker` and `places` (who takes from the channel), `exchange` (a request and its
+//! answer), `input`, `transfer` and `headroom` (the bytes in and out), `lot`, `keeper` and `wake` (where connections wait
+//! for their clients), `disk` (where they wait for that), `stop` (the end).
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -25,6 +25,7 @@ mod input;
 mod keeper;
 mod listener;
 mod lot;
+mod places;
 mod pool;
 #[cfg(any(test, fuzzing))]
 pub mod rehearsal;

@@ -14,6 +14,7 @@ use super::connection::Connection;
 use super::disk::Disk;
 use super::keeper::NAP_FROM;
 use super::lot::Lot;
+use super::places::Places;
 use super::stop::Stop;
 use super::transfer::CHUNK;
 use crate::limits::SHED_MAX;
@@ -37,6 +38,7 @@ pub(super) struct Pool<'a> {
     pub settled: Lot,
     pub admission: Arc<Admission>,
     pub disk: Arc<Disk>,
+    pub places: Places,
     /// How many transfers have [`Headroom`](super::headroom::Headroom).
     pub headroom: Arc<AtomicUsize>,
     /// None ends the worker that receives it.
@@ -65,6 +67,7 @@ impl<'a> Pool<'a> {
             settled,
             admission,
             disk: Disk::new(settings.workers, sender.clone()),
+            places: Places::new(processors()),
             headroom: Arc::default(),
             sender,
             receiver,
@@ -97,6 +100,11 @@ impl<'a> Pool<'a> {
 
     /// The next connection to serve; None when there will be no more.
     pub fn next(&self) -> Option<Connection> {
+        // Who is awake without a place, after it has waited elsewhere, may as well take what is there.
+        if let Ok(message) = self.receiver.try_recv() {
+            return message;
+        }
+        self.places.take();
         self.receiver.recv().expect("the pool holds a sender itself")
     }
 
@@ -113,7 +121,10 @@ impl<'a> Pool<'a> {
         }
         let leisure = Leisure(&self.waiting);
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
-        (before < self.settings.workers.get() / 2).then_some(leisure)
+        (before < self.settings.workers.get() / 2).then(|| {
+            self.places.pass_on();
+            leisure
+        })
     }
 
     /// Lends a buffer of [`CHUNK`] bytes.
@@ -145,8 +156,12 @@ impl Drop for Leisure<'_> {
     }
 }
 
-/// How many workers there are unless told: four for each processor. Two for each keep it busy with what is in memory;
-/// as many again may wait for the disk meanwhile. More only adds switches between threads.
+/// How many workers there are unless told: four for each processor. One for each keeps it busy with what is in memory;
+/// the others may wait for the disk or for clients meanwhile.
 pub fn default_workers() -> NonZeroUsize {
-    NonZeroUsize::new(4 * num_cpus::get()).unwrap_or(NonZeroUsize::MIN)
+    NonZeroUsize::new(4 * processors().get()).unwrap_or(NonZeroUsize::MIN)
+}
+
+fn processors() -> NonZeroUsize {
+    NonZeroUsize::new(num_cpus::get()).unwrap_or(NonZeroUsize::MIN)
 }

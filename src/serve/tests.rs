@@ -18,6 +18,19 @@ use crate::site::Hidden;
 
 /// Serves a folder with `a.txt` on two workers while the test runs, and ends when it has run.
 fn serving(test: impl FnOnce(SocketAddr, &Pool)) {
+    with_pool(|pool| {
+        let listener = Listener::bind(Some("127.0.0.1"), 0).expect("a free port");
+        let address = listener.address().expect("it is bound");
+        thread::scope(|scope| {
+            start(scope, pool, listener).expect("threads");
+            let _end = Finish(pool.stop);
+            test(address, pool);
+        });
+    });
+}
+
+/// What such a server shares, before it has begun.
+fn with_pool(test: impl FnOnce(&Pool)) {
     let content = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(content.path().join("a.txt"), "text").expect("a file");
     let site = Site::scan(content.path(), Hidden::new([]).expect("no further folders")).expect("the folder is there");
@@ -33,15 +46,8 @@ fn serving(test: impl FnOnce(SocketAddr, &Pool)) {
         transfer: By::Pread,
         cors: None,
     };
-    let listener = Listener::bind(Some("127.0.0.1"), 0).expect("a free port");
-    let address = listener.address().expect("it is bound");
     let stop = Stop::new().expect("a descriptor");
-    let pool = Pool::new(&settings, &site, None, &stop).expect("descriptors");
-    thread::scope(|scope| {
-        start(scope, &pool, listener).expect("threads");
-        let _end = Finish(&stop);
-        test(address, &pool);
-    });
+    test(&Pool::new(&settings, &site, None, &stop).expect("descriptors"));
 }
 
 /// Ends the server when the test ends, however that ends.
@@ -137,6 +143,26 @@ fn what_is_not_in_memory_is_read_from_the_disk() {
         pool.disk.set_cold(true);
         let cold: Vec<TcpStream> = (0..5).map(|_| asking(address, GET_A)).collect();
         cold.into_iter().for_each(|stream| assert_is_a(&answer(stream)));
+    });
+}
+
+#[test]
+fn whoever_waits_leaves_its_place_to_others() {
+    with_pool(|pool| {
+        let all = pool.places.count_free();
+        pool.places.take();
+        assert_eq!(pool.places.count_free(), all - 1);
+        drop(pool.leisure().expect("nobody else waits for a client"));
+        assert_eq!(pool.places.count_free(), all);
+
+        pool.places.take();
+        let _nobody_else_waits_for_a_client = pool.leisure();
+        pool.places.take();
+        let (server, mut client) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
+        client.write_all(GET_A.as_bytes()).expect("the server receives");
+        pool.disk.set_cold(true);
+        Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit()).serve(pool, &mut Input::new());
+        assert_eq!((pool.disk.reads(), pool.places.count_free()), (1, all));
     });
 }
 

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{self, IoSliceMut};
 use std::iter;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
 use std::vec;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -13,7 +12,7 @@ use rustix::io::{Errno, ReadWriteFlags, ioctl_fionbio, preadv2};
 use rustix::net::{SendFlags, send};
 use socket2::Socket;
 
-use super::disk::{Disk, DiskRight};
+use super::disk::DiskRight;
 use super::headroom::Headroom;
 use super::pool::Pool;
 use crate::bytes::Bytes;
@@ -129,7 +128,7 @@ impl Transfer {
                 headroom.give_back(socket);
             }
             let sent = if self.may_send_file() {
-                self.send_file(socket, &pool.disk)
+                self.send_file(socket, pool)
             } else if self.is_only_text() {
                 self.send_text(socket, pool)
             } else {
@@ -175,7 +174,7 @@ impl Transfer {
     /// Sends from the buffer, which is filled from the file.
     fn send_copy(&mut self, buffer: &mut [u8], socket: &Socket, pool: &Pool) -> Result<Taken, Progress> {
         let buffer = if self.by == By::Sendfile { &mut buffer[..FIRST_COPY] } else { buffer };
-        let filled = self.fill(buffer, &pool.disk)?;
+        let filled = self.fill(buffer, pool)?;
         let sent = send_once(socket, &buffer[..filled], pool).map_err(Progress::of)?;
         self.count(sent);
         Ok(Taken::of(sent, filled))
@@ -187,13 +186,13 @@ impl Transfer {
     }
 
     /// Lets the kernel move bytes from the file to the socket.
-    fn send_file(&mut self, socket: &Socket, disk: &Arc<Disk>) -> Result<Taken, Progress> {
+    fn send_file(&mut self, socket: &Socket, pool: &Pool) -> Result<Taken, Progress> {
         let Some(file) = &self.file else { return Err(Progress::Broken) };
         let bytes = self.section.bytes.start..self.section.bytes.end.min(self.section.bytes.start + CHUNK as u64);
         let mut right = self.disk_right.take();
         // sendfile(2) cannot be told not to wait for the disk, so its first and its last byte are asked for before.
         for position in [bytes.start, bytes.end - 1] {
-            match read_at(file, &mut [0], position, disk, &mut right) {
+            match read_at(file, &mut [0], position, pool, &mut right) {
                 Ok(Some(1..)) => {}
                 Ok(Some(0)) if position > bytes.start => {}
                 Ok(Some(_)) => return Err(Progress::Broken),
@@ -229,7 +228,7 @@ impl Transfer {
     /// Fills the buffer with what comes next, text and bytes of the file for one send, as a head that goes alone costs a
     /// packet and a wake-up of the client. The buffer is filled in part where the disk would have to be waited for and may
     /// not.
-    fn fill(&mut self, buffer: &mut [u8], disk: &Arc<Disk>) -> Result<usize, Progress> {
+    fn fill(&mut self, buffer: &mut [u8], pool: &Pool) -> Result<usize, Progress> {
         let mut right = self.disk_right.take();
         let mut filled = 0;
         let mut text_sent = self.text_sent;
@@ -242,7 +241,7 @@ impl Transfer {
             while let Some(file) = self.file.as_ref().filter(|_| filled < buffer.len() && !bytes.is_empty()) {
                 let room = buffer.len() - filled;
                 let wanted = usize::try_from(bytes.end - bytes.start).unwrap_or(room).min(room);
-                let end = match read_at(file, &mut buffer[filled..filled + wanted], bytes.start, disk, &mut right) {
+                let end = match read_at(file, &mut buffer[filled..filled + wanted], bytes.start, pool, &mut right) {
                     Ok(Some(count)) if count > 0 => {
                         filled += count;
                         bytes.start += count as u64;
@@ -323,24 +322,25 @@ fn read_at(
     file: &File,
     buffer: &mut [u8],
     position: u64,
-    disk: &Arc<Disk>,
+    pool: &Pool,
     right: &mut Option<DiskRight>,
 ) -> io::Result<Option<usize>> {
     let in_memory = preadv2(file, &mut [IoSliceMut::new(buffer)], position, ReadWriteFlags::NOWAIT);
     #[cfg(test)]
-    let in_memory = in_memory.and_then(|count| (!disk.is_cold()).then_some(count).ok_or(Errno::AGAIN));
+    let in_memory = in_memory.and_then(|count| (!pool.disk.is_cold()).then_some(count).ok_or(Errno::AGAIN));
     // Whatever else it says, that the file system cannot tell (EOPNOTSUPP) or that the disk fails, a usual read shows.
     if let Ok(count) = in_memory {
         return Ok(Some(count));
     }
     if right.is_none() {
-        *right = disk.right();
+        *right = pool.disk.right();
     }
     if right.is_none() {
         return Ok(None);
     }
     #[cfg(test)]
-    disk.count_read();
+    pool.disk.count_read();
+    pool.places.pass_on();
     loop {
         match file.read_at(buffer, position) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -349,11 +349,20 @@ fn read_at(
     }
 }
 
-/// One send, in which the worker waits for the client if it has the leisure.
+/// Sends, and waits for the client to take the rest if the worker has the leisure.
 fn send_once(socket: &Socket, bytes: &[u8], pool: &Pool) -> Result<usize, Errno> {
+    let at_once = send_with(socket, bytes, SendFlags::DONTWAIT);
+    let sent = match at_once {
+        Ok(sent) if sent < bytes.len() => sent,
+        Err(Errno::AGAIN) => 0,
+        done => return done,
+    };
+    let Some(_leisure) = pool.leisure() else { return at_once };
+    send_with(socket, &bytes[sent..], SendFlags::empty()).map(|more| sent + more).or(at_once)
+}
+
+fn send_with(socket: &Socket, bytes: &[u8], flags: SendFlags) -> Result<usize, Errno> {
     loop {
-        let leisure = pool.leisure();
-        let flags = if leisure.is_some() { SendFlags::empty() } else { SendFlags::DONTWAIT };
         match send(socket, bytes, flags | SendFlags::NOSIGNAL) {
             Err(Errno::INTR) => {}
             result => return result,

@@ -16,6 +16,8 @@ pub(super) fn work(pool: &Pool) {
             pass_on(pool, next);
         }
     }
+    // Others must hear of the end, too.
+    pool.places.pass_on();
 }
 
 fn pass_on(pool: &Pool, next: Next) {
