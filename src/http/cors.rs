@@ -1,6 +1,5 @@
 //! Which web pages of other sites may play what is served: CORS (the Fetch standard, section 3.2).
 
-use std::fmt::{self, Write};
 use std::str::FromStr;
 
 use super::head::is_authority;
@@ -16,7 +15,7 @@ const EXPOSED: &str = "Content-Range, Content-Length, Accept-Ranges, ETag";
 const ALLOWED: &str = "Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, Cache-Control";
 
 /// Seconds for which the answer to a preflight holds: the longest that a browser keeps it (Firefox; Chromium two hours).
-const MAX_AGE: u32 = 86_400;
+const MAX_AGE: &str = "86400";
 
 impl FromStr for Cors {
     type Err = ();
@@ -46,17 +45,15 @@ impl FromStr for Cors {
 
 impl Cors {
     /// Writes the fields of an answer; `preflight` says that it is to a question whether the real request may be sent.
-    pub fn write(&self, out: &mut String, preflight: bool) -> fmt::Result {
+    pub fn write(&self, out: &mut String, preflight: bool) {
         // It does not depend on the Origin of the request, so there is no need for Vary.
-        write!(out, "Access-Control-Allow-Origin: {}\r\n", self.0)?;
+        out.extend(["Access-Control-Allow-Origin: ", &self.0, "\r\n"]);
         if preflight {
-            write!(
-                out,
-                "Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\nAccess-Control-Allow-Headers: {ALLOWED}\r\n"
-            )?;
-            write!(out, "Access-Control-Max-Age: {MAX_AGE}\r\n")
+            out.push_str("Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n");
+            out.extend(["Access-Control-Allow-Headers: ", ALLOWED, "\r\n"]);
+            out.extend(["Access-Control-Max-Age: ", MAX_AGE, "\r\n"]);
         } else {
-            write!(out, "Access-Control-Expose-Headers: {EXPOSED}\r\n")
+            out.extend(["Access-Control-Expose-Headers: ", EXPOSED, "\r\n"]);
         }
     }
 }

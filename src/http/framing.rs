@@ -94,12 +94,12 @@ pub(super) fn persistent(request: &Request) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::head::{NO_FIELDS, Reading, read};
+    use super::super::head::{Reading, read};
     use super::*;
 
     fn framed(version: &str, fields: &str) -> Result<(Content, bool), u16> {
         let head = format!("GET / HTTP/{version}\r\nHost: h\r\n{fields}\r\n");
-        match read(head.as_bytes(), &mut { NO_FIELDS }) {
+        match read(head.as_bytes()) {
             Ok(Reading::Whole(request, _)) => Ok((request.content, request.persistent)),
             Ok(Reading::Partial) => panic!("not a whole head: {head:?}"),
             Err(refusal) => {

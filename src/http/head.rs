@@ -7,11 +7,6 @@ use super::framing::{self, Content};
 use super::status::{Refusal, Status};
 use crate::limits::{EMPTY_LINES_MAX, FIELDS_MAX, HEAD_MAX, METHOD_MAX, REQUEST_LINE_MAX};
 
-pub use httparse::Header as Field;
-
-/// Room for the fields of one head; a [`Request`] borrows it.
-pub const NO_FIELDS: [Field<'static>; FIELDS_MAX] = [httparse::EMPTY_HEADER; FIELDS_MAX];
-
 /// What a request asks to be done with its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -41,7 +36,7 @@ pub struct Request<'a> {
     pub content: Content,
     /// Whether the client wants the connection to go on (RFC 9112 section 9.3).
     pub persistent: bool,
-    fields: &'a [Field<'a>],
+    fields: Vec<httparse::Header<'a>>,
 }
 
 /// What the bytes of a connection are so far.
@@ -56,21 +51,21 @@ pub enum Reading<'a> {
 /// Reads the head at the start of `bytes`, which hold at most [`HEAD_MAX`] of it.
 ///
 /// Errors are final: whatever follows on the connection cannot be trusted to be a request.
-pub fn read<'a>(bytes: &'a [u8], fields: &'a mut [Field<'a>; FIELDS_MAX]) -> Result<Reading<'a>, Refusal> {
+pub fn read(bytes: &[u8]) -> Result<Reading<'_>, Refusal> {
     let Some(span) = find_head(bytes)? else {
         return Ok(Reading::Partial);
     };
+    if span.field_lines > FIELDS_MAX {
+        return Err(too_large("The request has more than 100 header fields."));
+    }
     let length = span.fields.end;
     let (method, target, version) = span.line;
-    let fields = match httparse::parse_headers(&bytes[span.fields], fields) {
-        Ok(httparse::Status::Complete((_, fields))) => fields,
-        Err(httparse::Error::TooManyHeaders) => {
-            return Err(too_large("The request has more than 100 header fields."));
-        }
-        Ok(httparse::Status::Partial) | Err(_) => {
-            return Err(Refusal::malformed("A header field of the request is malformed."));
-        }
+    let mut fields = vec![httparse::EMPTY_HEADER; span.field_lines];
+    let Ok(httparse::Status::Complete((_, found))) = httparse::parse_headers(&bytes[span.fields], &mut fields) else {
+        return Err(Refusal::malformed("A header field of the request is malformed."));
     };
+    let count = found.len();
+    fields.truncate(count);
     let mut request = Request { method, target, version, content: Content::None, persistent: false, fields };
     check_host(&request)?;
     request.content = framing::content(&request)?;
@@ -122,15 +117,17 @@ struct Span<'a> {
     line: RequestLine<'a>,
     /// Where the field lines are, and the empty line that ends them and the head.
     fields: Range<usize>,
+    field_lines: usize,
 }
 
 /// Finds the request line, and where the head ends. A bare LF is refused (we may: RFC 9112 section 2.2), because
 /// whoever stands between might not count it as a line end.
 fn find_head(bytes: &[u8]) -> Result<Option<Span<'_>>, Refusal> {
     let mut line: Option<(RequestLine, usize)> = None;
+    let mut field_lines = 0;
     let mut start = 0;
-    while let Some(length) = bytes[start..].iter().position(|&byte| byte == b'\n') {
-        let feed = start + length;
+    for feed in memchr::memchr_iter(b'\n', bytes) {
+        let length = feed - start;
         if line.is_none() {
             // Before all else, as while the line was growing.
             check_line_length(without_return(&bytes[start..feed]))?;
@@ -148,8 +145,10 @@ fn find_head(bytes: &[u8]) -> Result<Option<Span<'_>>, Refusal> {
                 // Judged as soon as it is there: a client of another protocol may never send an empty line.
                 line = Some((request_line(&bytes[start..feed - 1])?, next));
             }
-            Some((line, fields)) if length == 1 => return Ok(Some(Span { line: *line, fields: *fields..next })),
-            Some(_) => {}
+            Some((line, fields)) if length == 1 => {
+                return Ok(Some(Span { line: *line, fields: *fields..next, field_lines }));
+            }
+            Some(_) => field_lines += 1,
         }
         start = next;
     }
@@ -265,7 +264,7 @@ mod tests {
 
     /// The status with which a head is refused, or 0 where it is whole and 1 where it is partial.
     fn outcome(head: impl AsRef<[u8]>) -> u16 {
-        match read(head.as_ref(), &mut { NO_FIELDS }) {
+        match read(head.as_ref()) {
             Ok(Reading::Whole(..)) => 0,
             Ok(Reading::Partial) => 1,
             Err(refusal) => refusal.status.code(),
@@ -275,8 +274,7 @@ mod tests {
     #[test]
     fn a_head_is_read_whole() {
         let bytes = b"\r\nGET /a%20b?x=1 HTTP/1.1\r\nHost: reeld.test:8080\r\nrange:  bytes=0-\t\r\n\r\nGET /next";
-        let mut fields = NO_FIELDS;
-        let Ok(Reading::Whole(request, length)) = read(bytes, &mut fields) else { panic!("it is a whole head") };
+        let Ok(Reading::Whole(request, length)) = read(bytes) else { panic!("it is a whole head") };
         assert_eq!((request.method, request.version, request.persistent), (Method::Get, Version::Http11, true));
         assert_eq!(request.target, b"/a%20b?x=1");
         assert_eq!(request.only("Range"), Some(&b"bytes=0-"[..]));

@@ -73,7 +73,7 @@ fn tags<'a>(request: &Request<'a>, name: &'static str) -> impl Iterator<Item = &
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use super::super::head::{NO_FIELDS, Reading, read};
+    use super::super::head::{Reading, read};
     use super::*;
 
     const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
@@ -86,7 +86,7 @@ mod tests {
 
     fn asked<T>(fields: &str, judge: impl FnOnce(&Request) -> T) -> T {
         let head = format!("GET / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
-        match read(head.as_bytes(), &mut { NO_FIELDS }) {
+        match read(head.as_bytes()) {
             Ok(Reading::Whole(request, _)) => judge(&request),
             other => panic!("{head:?} reads as {other:?}"),
         }

@@ -1,9 +1,10 @@
 //! The answer as a value, decided whole before a byte of it is written (RFC 9110 sections 8, 14 and 15).
 
 use std::borrow::Cow;
-use std::fmt::{self, Write};
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
+
+use itoa::Buffer as Decimal;
 
 use super::cors::Cors;
 use super::date;
@@ -178,7 +179,7 @@ impl Response {
     /// Writes the head and a text body after it, and returns the length of the head; bytes of a file are for the caller to
     /// send. `persistent` says whether the connection goes on.
     pub fn write(&self, out: &mut String, persistent: bool, cors: Option<&Cors>, now: SystemTime) -> usize {
-        self.write_head(out, persistent, cors, now).expect("a String takes every character");
+        self.write_head(out, persistent, cors, now);
         let head_length = out.len();
         if let Body::Text(why) = self.body {
             out.push_str(why);
@@ -187,47 +188,44 @@ impl Response {
         head_length
     }
 
-    fn write_head(&self, out: &mut String, persistent: bool, cors: Option<&Cors>, now: SystemTime) -> fmt::Result {
+    fn write_head(&self, out: &mut String, persistent: bool, cors: Option<&Cors>, now: SystemTime) {
         // RFC 9112 section 4; the version is ours, not the client's (RFC 9110 section 6.2).
-        out.push_str("HTTP/1.1 ");
-        out.push_str(self.status.line());
-        out.push_str("\r\nDate: ");
+        out.extend(["HTTP/1.1 ", self.status.line(), "\r\nDate: "]);
         date::with_text(now, |date| out.push_str(date));
-        out.push_str("\r\nConnection: ");
-        out.push_str(if persistent { "keep-alive" } else { "close" });
+        out.extend(["\r\nConnection: ", if persistent { "keep-alive" } else { "close" }]);
         out.push_str("\r\nAccept-Ranges: bytes\r\n");
         if let Some(content_type) = &self.content_type {
-            out.push_str("Content-Type: ");
-            out.push_str(content_type);
-            out.push_str("\r\nX-Content-Type-Options: nosniff\r\n");
+            out.extend(["Content-Type: ", content_type, "\r\nX-Content-Type-Options: nosniff\r\n"]);
         }
         if let Some(length) = self.content_length {
-            write!(out, "Content-Length: {length}\r\n")?;
+            out.extend(["Content-Length: ", Decimal::new().format(length), "\r\n"]);
         }
-        match &self.content_range {
-            Some(ContentRange { part: Some(part), total }) => {
-                write!(out, "Content-Range: bytes {}-{}/{total}\r\n", part.start, part.end - 1)?;
+        if let Some(ContentRange { part, total }) = &self.content_range {
+            out.push_str("Content-Range: bytes ");
+            match part {
+                Some(part) => {
+                    out.extend([Decimal::new().format(part.start), "-", Decimal::new().format(part.end - 1)]);
+                }
+                None => out.push('*'),
             }
-            Some(ContentRange { part: None, total }) => write!(out, "Content-Range: bytes */{total}\r\n")?,
-            None => {}
+            out.extend(["/", Decimal::new().format(*total), "\r\n"]);
         }
         if let Some(validators) = &self.validators {
-            validators.write(out, now)?;
+            validators.write(out, now);
         }
         if self.allow {
             out.push_str("Allow: GET, HEAD, OPTIONS\r\n");
         }
         if let Some(cors) = cors {
-            cors.write(out, self.preflight)?;
+            cors.write(out, self.preflight);
         }
         if let Some(location) = &self.location {
-            write!(out, "Location: {location}\r\n")?;
+            out.extend(["Location: ", location, "\r\n"]);
         }
         if let Some(retry_after) = self.retry_after {
-            write!(out, "Retry-After: {}\r\n", retry_after.as_secs())?;
+            out.extend(["Retry-After: ", Decimal::new().format(retry_after.as_secs()), "\r\n"]);
         }
         out.push_str("\r\n");
-        Ok(())
     }
 }
 
@@ -235,7 +233,7 @@ impl Response {
 mod tests {
     use std::time::UNIX_EPOCH;
 
-    use super::super::head::{NO_FIELDS, Reading, read};
+    use super::super::head::{Reading, read};
     use super::super::range::PartPolicy;
     use super::*;
     use crate::bytes::Bytes;
@@ -256,7 +254,7 @@ mod tests {
         let validators = Validators { size: 250, modified: now() };
         let file = Representation { validators, content_type: "video/mp4".into() };
         let parts = Parts { policy: PartPolicy::Always, size: Bytes(100) };
-        match read(head.as_bytes(), &mut { NO_FIELDS }) {
+        match read(head.as_bytes()) {
             Ok(Reading::Whole(request, _)) => written(Response::file(&request, file, &parts, now()), true),
             other => panic!("{head:?} reads as {other:?}"),
         }
@@ -346,8 +344,7 @@ mod tests {
     fn to_method(method: &str, fields: &str, cors: Option<&str>) -> Option<String> {
         let head = format!("{method} / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
         let cors: Option<Cors> = cors.map(|origin| origin.parse().expect("an origin"));
-        let mut room = NO_FIELDS;
-        let Ok(Reading::Whole(request, _)) = read(head.as_bytes(), &mut room) else { panic!("{head:?} is a request") };
+        let Ok(Reading::Whole(request, _)) = read(head.as_bytes()) else { panic!("{head:?} is a request") };
         let mut text = String::new();
         Response::to_method(&request)?.write(&mut text, true, cors.as_ref(), now());
         Some(text)

@@ -1,6 +1,6 @@
 //! What tells one state of a file from another (RFC 9110 section 8.8).
 
-use std::fmt::{self, Write};
+use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::date;
@@ -17,25 +17,61 @@ impl Validators {
     /// A strong tag from size and modification time in nanoseconds: the same on every replica of the folder.
     pub fn entity_tag(&self) -> String {
         let mut tag = String::with_capacity(32);
-        self.write_entity_tag(&mut tag).expect("a String takes every character");
+        self.write_entity_tag(&mut tag);
         tag
     }
 
     /// Writes both as fields of an answer.
-    pub fn write(&self, out: &mut String, now: SystemTime) -> fmt::Result {
+    pub fn write(&self, out: &mut String, now: SystemTime) {
         out.push_str("Last-Modified: ");
         // RFC 9110 section 8.8.2.1: never later than Date.
         date::with_text(self.modified.min(now), |date| out.push_str(date));
         out.push_str("\r\nETag: ");
-        self.write_entity_tag(out)?;
+        self.write_entity_tag(out);
         out.push_str("\r\n");
-        Ok(())
     }
 
-    fn write_entity_tag(&self, out: &mut String) -> fmt::Result {
-        match self.modified.duration_since(UNIX_EPOCH) {
-            Ok(after) => write!(out, "\"{:x}-{:x}\"", self.size, after.as_nanos()),
-            Err(before) => write!(out, "\"{:x}-n{:x}\"", self.size, before.duration().as_nanos()),
+    fn write_entity_tag(&self, out: &mut String) {
+        out.push('"');
+        push_hexadecimal(out, self.size);
+        let (sign, time) = match self.modified.duration_since(UNIX_EPOCH) {
+            Ok(after) => ("-", after),
+            Err(before) => ("-n", before.duration()),
+        };
+        out.push_str(sign);
+        let nanoseconds = time.as_nanos();
+        match u64::try_from(nanoseconds) {
+            Ok(nanoseconds) => push_hexadecimal(out, nanoseconds),
+            // From the year 2554 on.
+            Err(_) => write!(out, "{nanoseconds:x}").expect("a String takes every character"),
+        }
+        out.push('"');
+    }
+}
+
+/// Writes a number without zeros before it; by hand, as every answer has two and `{:x}` showed in the profile of a request.
+fn push_hexadecimal(out: &mut String, number: u64) {
+    let places = (u64::BITS - (number | 1).leading_zeros()).div_ceil(4);
+    out.extend((0..places).rev().filter_map(|place| char::from_digit((number >> (4 * place)) as u32 & 15, 16)));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_tag_has_the_digits_of_size_and_time() {
+        let edges = (0..64).map(|bit| 1 << bit);
+        for number in edges.flat_map(|edge: u64| [edge - 1, edge, edge + 1, edge | 0xa5]).chain([u64::MAX]) {
+            let time = Duration::from_nanos(number);
+            let tag = |modified| Validators { size: number, modified }.entity_tag();
+            assert_eq!(tag(UNIX_EPOCH + time), format!("\"{number:x}-{number:x}\""));
+            assert_eq!(tag(UNIX_EPOCH + 3 * time), format!("\"{number:x}-{:x}\"", 3 * u128::from(number)));
+            if number > 0 {
+                assert_eq!(tag(UNIX_EPOCH - time), format!("\"{number:x}-n{number:x}\""));
+            }
         }
     }
 }

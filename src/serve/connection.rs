@@ -24,7 +24,7 @@ use super::lot::{Interest, Parked};
 use super::pool::Pool;
 use super::transfer::Progress;
 use crate::http::Refusal;
-use crate::http::head::{self, NO_FIELDS, Reading};
+use crate::http::head::{self, Reading};
 use crate::limits::LINGER_BYTES_MAX;
 use crate::ops::access_log::Peer;
 
@@ -218,15 +218,13 @@ impl Connection {
         let bytes = input.bytes();
         #[cfg(test)]
         assert!(!bytes.starts_with(b"PANIC "), "a test asked for it");
-        let request_line = head::first_line(bytes);
-        let mut fields = NO_FIELDS;
-        let (exchange, used) = match head::read(bytes, &mut fields) {
+        let (exchange, used) = match head::read(bytes) {
             Ok(Reading::Partial) => return None,
             Ok(Reading::Whole(request, length)) => {
                 let begun = self.begun(bytes);
-                (Exchange::answer(&request, begun, request_line, &self.state.peer, pool), length)
+                (Exchange::answer(&request, begun, bytes, &self.state.peer, pool), length)
             }
-            Err(refusal) => (Exchange::last_words(refusal, request_line, &self.state.peer, pool), bytes.len()),
+            Err(refusal) => (Exchange::last_words(refusal, bytes, &self.state.peer, pool), bytes.len()),
         };
         input.consume(used);
         Some(exchange)
@@ -248,8 +246,7 @@ impl Connection {
             // Only a request that has begun is worth an answer. An idle client could take the 408 for the answer to its
             // next request.
             Stage::Reading => {
-                let request_line = head::first_line(input.bytes());
-                let exchange = Exchange::last_words(Refusal::TOO_SLOW, request_line, &self.state.peer, pool);
+                let exchange = Exchange::last_words(Refusal::TOO_SLOW, input.bytes(), &self.state.peer, pool);
                 self.enter(Stage::Sending(exchange));
                 Ok(())
             }

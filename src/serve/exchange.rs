@@ -10,7 +10,7 @@ use super::transfer::{Progress, Transfer};
 use crate::http::framing::Content;
 use crate::http::multipart::Section;
 use crate::http::response::Body;
-use crate::http::{Method, Refusal, Request, Response, target};
+use crate::http::{Method, Refusal, Request, Response, head, target};
 use crate::limits::{LINGER_TIME, STALL_PROGRESS};
 use crate::ops::access_log::{Line, Peer};
 use crate::site::{self, Found};
@@ -40,8 +40,8 @@ pub(super) enum After {
 const LEAD_CAPACITY: usize = 512;
 
 impl Exchange {
-    /// The answer to a request that had begun by then. `request_line` is for the log.
-    pub fn answer(request: &Request, begun: Instant, request_line: &[u8], peer: &Peer, pool: &Pool) -> Self {
+    /// The answer to a request that had begun by then. `said` is what it was read from.
+    pub fn answer(request: &Request, begun: Instant, said: &[u8], peer: &Peer, pool: &Pool) -> Self {
         let now = SystemTime::now();
         let (response, content) = response(request, begun, pool, now);
         let persistent = request.persistent && !response.close && !pool.stop.is_finishing();
@@ -50,13 +50,15 @@ impl Exchange {
             (true, _) => After::NextRequest { to_drop: 0 },
             (false, _) => After::Linger(pool.settings.stall_timeout),
         };
-        let log_line = pool.log.as_ref().map(|log| log.begin(peer, request_line, Some(request), response.status));
+        let log = pool.log.as_ref();
+        let log_line = log.map(|log| log.begin(peer, head::first_line(said), Some(request), response.status));
         Exchange::new(response, content, after, log_line, pool, now)
     }
 
-    /// The answer to a request that was not read, after which none is read.
-    pub fn last_words(refusal: Refusal, request_line: &[u8], peer: &Peer, pool: &Pool) -> Self {
+    /// The answer to a client that said what is no request, or not a whole one; after it none is read.
+    pub fn last_words(refusal: Refusal, said: &[u8], peer: &Peer, pool: &Pool) -> Self {
         let mut response = Response::refusal(refusal);
+        let request_line = head::first_line(said);
         if request_line.starts_with(b"HEAD ") {
             response = response.without_body();
         }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use divan::{Bencher, black_box};
 use reeld::bytes::Bytes;
-use reeld::http::head::{NO_FIELDS, Reading, read};
+use reeld::http::head::{Reading, read};
 use reeld::http::range::{self, PartPolicy, Parts};
 use reeld::http::{Representation, Request, Response, Validators, target};
 
@@ -39,7 +39,7 @@ impl Of {
 }
 
 fn with_request<T>(bytes: &[u8], then: impl FnOnce(&Request) -> T) -> T {
-    match read(bytes, &mut { NO_FIELDS }) {
+    match read(bytes) {
         Ok(Reading::Whole(request, _)) => then(&request),
         other => panic!("{other:?}"),
     }

@@ -4,14 +4,14 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reeld::bytes::Bytes;
-use reeld::http::head::{self, NO_FIELDS, Reading};
+use reeld::http::head::{self, Reading};
 use reeld::http::precondition::{Verdict, judge, range_stands};
 use reeld::http::range::{self, PartPolicy, Parts, Selection, Wanted};
 use reeld::http::target;
 use reeld::http::{Request, Validators};
 
 fn read<T>(bytes: &[u8], then: impl FnOnce(Request, usize) -> T) -> Option<T> {
-    match head::read(bytes, &mut { NO_FIELDS }) {
+    match head::read(bytes) {
         Ok(Reading::Whole(request, length)) => Some(then(request, length)),
         Ok(Reading::Partial) | Err(_) => None,
     }
@@ -28,7 +28,7 @@ pub fn head(bytes: &[u8]) {
     assert!(bytes[..length].ends_with(b"\r\n\r\n"));
     assert_eq!(read(&bytes[..length], |_, length| length), Some(length));
     for shorter in [length - 1, length / 2, 1] {
-        assert!(matches!(head::read(&bytes[..shorter], &mut { NO_FIELDS }), Ok(Reading::Partial)));
+        assert!(matches!(head::read(&bytes[..shorter]), Ok(Reading::Partial)));
     }
 }
 
