@@ -136,7 +136,7 @@ impl Connection {
             let next = match &mut self.state.stage {
                 Stage::Idle { .. } | Stage::Reading => self.read(pool, input, &mut patience),
                 Stage::Sending(exchange) => send(exchange, &self.socket, pool),
-                Stage::Lingering { left, .. } => Err(linger(&self.socket, left, input)),
+                Stage::Lingering { left, .. } => Err(linger(&self.socket, left, pool, input, patience)),
             };
             match next {
                 Ok(stage) => self.enter(stage),
@@ -174,7 +174,7 @@ impl Connection {
                     self.enter(Stage::Reading);
                 }
             }
-            self.receive(pool, input, std::mem::replace(patience, Patience::None))?;
+            receive(&self.socket, pool, input, std::mem::replace(patience, Patience::None))?;
         }
     }
 
@@ -184,32 +184,6 @@ impl Connection {
             let dropped = input.bytes().len().min(usize::try_from(*to_drop).unwrap_or(usize::MAX));
             input.consume(dropped);
             *to_drop -= dropped as u64;
-        }
-    }
-
-    /// Receives what is there, with the patience that is left.
-    fn receive(&self, pool: &Pool, input: &mut Input, patience: Patience) -> Result<(), Pause> {
-        if patience == Patience::Look {
-            match self.receive_with(input, RecvFlags::DONTWAIT) {
-                Err(Pause::Wait(_)) => {}
-                received => return received,
-            }
-        }
-        let leisure = if patience == Patience::None { None } else { pool.leisure() };
-        let Some(_leisure) = leisure else { return Err(Pause::Wait(Interest::Readable)) };
-        self.receive_with(input, RecvFlags::empty())
-    }
-
-    fn receive_with(&self, input: &mut Input, flags: RecvFlags) -> Result<(), Pause> {
-        match recv(&self.socket, input.room(), flags) {
-            Ok((_, 0)) => Err(Pause::End),
-            Ok((_, count)) => {
-                input.received(count);
-                Ok(())
-            }
-            Err(Errno::INTR) => Ok(()),
-            Err(Errno::AGAIN) => Err(Pause::Wait(Interest::Readable)),
-            Err(_) => Err(Pause::End),
         }
     }
 
@@ -358,17 +332,46 @@ fn send(exchange: &mut Exchange, socket: &Socket, pool: &Pool) -> Result<Stage, 
     }
 }
 
-/// Receives and drops what a client still sends, until it has closed its side too (RFC 9112 section 9.6).
-fn linger(socket: &Socket, left: &mut u64, input: &mut Input) -> Pause {
-    input.consume(input.bytes().len());
-    loop {
-        match recv(socket, input.room(), RecvFlags::DONTWAIT) {
-            Ok((_, 0)) => return Pause::End,
-            Ok((_, count)) if count as u64 >= *left => return Pause::End,
-            Ok((_, count)) => *left -= count as u64,
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => return Pause::Wait(Interest::Readable),
-            Err(_) => return Pause::End,
+/// Receives what is there, with the patience that is left.
+fn receive(socket: &Socket, pool: &Pool, input: &mut Input, patience: Patience) -> Result<(), Pause> {
+    if patience == Patience::Look {
+        match receive_with(socket, input, RecvFlags::DONTWAIT) {
+            Err(Pause::Wait(_)) => {}
+            received => return received,
         }
+    }
+    let leisure = if patience == Patience::None { None } else { pool.leisure() };
+    let Some(_leisure) = leisure else { return Err(Pause::Wait(Interest::Readable)) };
+    receive_with(socket, input, RecvFlags::empty())
+}
+
+fn receive_with(socket: &Socket, input: &mut Input, flags: RecvFlags) -> Result<(), Pause> {
+    match recv(socket, input.room(), flags) {
+        Ok((_, 0)) => Err(Pause::End),
+        Ok((_, count)) => {
+            input.received(count);
+            Ok(())
+        }
+        Err(Errno::INTR) => Ok(()),
+        Err(Errno::AGAIN) => Err(Pause::Wait(Interest::Readable)),
+        Err(_) => Err(Pause::End),
+    }
+}
+
+/// Receives and drops what a client still sends, until it has closed its side too (RFC 9112 section 9.6).
+fn linger(socket: &Socket, left: &mut u64, pool: &Pool, input: &mut Input, patience: Patience) -> Pause {
+    input.consume(input.bytes().len());
+    let mut received = receive(socket, pool, input, patience);
+    loop {
+        if let Err(pause) = received {
+            return pause;
+        }
+        let dropped = input.bytes().len();
+        if dropped as u64 >= *left {
+            return Pause::End;
+        }
+        input.consume(dropped);
+        *left -= dropped as u64;
+        received = receive_with(socket, input, RecvFlags::DONTWAIT);
     }
 }
