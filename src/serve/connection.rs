@@ -46,6 +46,8 @@ struct State {
     expired: bool,
     /// When it was found that the next request is there, or more of it, if that is why the connection has left the lot.
     ready_at: Option<Instant>,
+    /// To wait for the disk with the request that is there.
+    disk_right: Option<DiskRight>,
     permit: Permit,
 }
 
@@ -97,7 +99,16 @@ impl Connection {
     pub fn new(socket: Socket, peer: IpAddr, permit: Permit) -> Self {
         let stage = Stage::Idle { to_drop: 0 };
         let peer = Peer::new(peer);
-        let state = State { peer, stage, rest: Vec::new(), deadline: None, expired: false, ready_at: None, permit };
+        let state = State {
+            peer,
+            stage,
+            rest: Vec::new(),
+            deadline: None,
+            expired: false,
+            ready_at: None,
+            disk_right: None,
+            permit,
+        };
         Connection { socket, state: Box::new(state) }
     }
 
@@ -166,7 +177,7 @@ impl Connection {
                 if *patience == Patience::Wait && pool.queued() > 0 {
                     return Err(Pause::TurnOver);
                 }
-                if let Some(exchange) = self.decide(pool, input) {
+                if let Some(exchange) = self.decide(pool, input)? {
                     *patience = Patience::Wait;
                     return Ok(Stage::Sending(exchange));
                 }
@@ -188,20 +199,21 @@ impl Connection {
     }
 
     /// Decides the answer to the request at the start of the input; None while its head is not whole.
-    fn decide(&mut self, pool: &Pool, input: &mut Input) -> Option<Exchange> {
+    fn decide(&mut self, pool: &Pool, input: &mut Input) -> Result<Option<Exchange>, Pause> {
         let bytes = input.bytes();
         #[cfg(test)]
         assert!(!bytes.starts_with(b"PANIC "), "a test asked for it");
         let (exchange, used) = match head::read(bytes) {
-            Ok(Reading::Partial) => return None,
+            Ok(Reading::Partial) => return Ok(None),
             Ok(Reading::Whole(request, length)) => {
-                let begun = self.begun(bytes);
-                (Exchange::answer(&request, begun, bytes, &self.state.peer, pool), length)
+                let (begun, right) = (self.begun(bytes), self.state.disk_right.take());
+                let exchange = Exchange::answer(&request, begun, bytes, right, &self.state.peer, pool);
+                (exchange.ok_or(Pause::WaitForDisk)?, length)
             }
             Err(refusal) => (Exchange::last_words(refusal, bytes, &self.state.peer, pool), bytes.len()),
         };
         input.consume(used);
-        Some(exchange)
+        Ok(Some(exchange))
     }
 
     /// A moment by which the request had begun that these bytes begin with.
@@ -296,8 +308,9 @@ impl Connection {
 
     /// Gives it the right to wait for the disk, for which it has waited.
     pub fn allow_disk(&mut self, right: DiskRight) {
-        if let Stage::Sending(exchange) = &mut self.state.stage {
-            exchange.allow_disk(right);
+        match &mut self.state.stage {
+            Stage::Sending(exchange) => exchange.allow_disk(right),
+            Stage::Idle { .. } | Stage::Reading | Stage::Lingering { .. } => self.state.disk_right = Some(right),
         }
     }
 

@@ -1,6 +1,6 @@
-//! The right to read what is not in memory. At most half of the workers have it at one time (but one of one), so that what is
-//! in memory does not wait behind what is not; connections that need it and cannot have it wait here, and hold no worker.
-//! Opening a file is not counted: it reads little, and seldom.
+//! The right to open or read what is not in memory. At most half of the workers have it at one time (but one of one), so that
+//! what is in memory does not wait behind what is not; connections that need it and cannot have it wait here, and hold no
+//! worker.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;

@@ -10,10 +10,11 @@ use super::transfer::{Progress, Transfer};
 use crate::http::framing::Content;
 use crate::http::multipart::Section;
 use crate::http::response::Body;
-use crate::http::{Method, Refusal, Request, Response, head, target};
+use crate::http::target::{self, Path};
+use crate::http::{Method, Refusal, Request, Response, head};
 use crate::limits::{LINGER_TIME, STALL_PROGRESS};
 use crate::ops::access_log::{Line, Peer};
-use crate::site::{self, Found};
+use crate::site::{self, Found, Reach};
 
 /// An answer under way.
 #[derive(Debug)]
@@ -40,10 +41,18 @@ pub(super) enum After {
 const LEAD_CAPACITY: usize = 512;
 
 impl Exchange {
-    /// The answer to a request that had begun by then. `said` is what it was read from.
-    pub fn answer(request: &Request, begun: Instant, said: &[u8], peer: &Peer, pool: &Pool) -> Self {
+    /// The answer to a request that had begun by then. `said` is what it was read from. None if the disk has to be waited for
+    /// and nobody may: there is no `right` to do so, and none to be had.
+    pub fn answer(
+        request: &Request,
+        begun: Instant,
+        said: &[u8],
+        mut right: Option<DiskRight>,
+        peer: &Peer,
+        pool: &Pool,
+    ) -> Option<Self> {
         let now = SystemTime::now();
-        let (response, content) = response(request, begun, pool, now);
+        let (response, content) = response(request, begun, &mut right, pool, now)?;
         let persistent = request.persistent && !response.close && !pool.stop.is_finishing();
         let after = match (persistent, request.content) {
             (true, Content::Dropped(to_drop)) => After::NextRequest { to_drop },
@@ -52,7 +61,11 @@ impl Exchange {
         };
         let log = pool.log.as_ref();
         let log_line = log.map(|log| log.begin(peer, head::first_line(said), Some(request), response.status));
-        Exchange::new(response, content, after, log_line, pool, now)
+        let mut exchange = Exchange::new(response, content, after, log_line, pool, now);
+        if let Some(right) = right {
+            exchange.allow_disk(right);
+        }
+        Some(exchange)
     }
 
     /// The answer to a client that said what is no request, or not a whole one; after it none is read.
@@ -126,18 +139,43 @@ impl Exchange {
     }
 }
 
-/// Decides the answer, and opens the file it takes bytes from.
-fn response(request: &Request, begun: Instant, pool: &Pool, now: SystemTime) -> (Response, Option<site::Content>) {
+/// Decides the answer, and opens the file it takes bytes from. None if the disk has to be waited for and may not.
+fn response(
+    request: &Request,
+    begun: Instant,
+    right: &mut Option<DiskRight>,
+    pool: &Pool,
+    now: SystemTime,
+) -> Option<(Response, Option<site::Content>)> {
     if let Some(response) = Response::to_method(request) {
-        return (response, None);
+        return Some((response, None));
     }
-    let found = target::read(request.target).and_then(|target| match pool.site.find(&target.path, begun)? {
-        Found::File(resource) => {
-            let response = Response::file(request, resource.representation, &pool.settings.parts, now);
-            Ok((response, Some(resource.content)))
-        }
-        Found::Folder => Ok((Response::redirect(target.path.location(target.query)), None)),
+    let decided = target::read(request.target).and_then(|target| {
+        Ok(match find(&target.path, begun, right, pool)? {
+            Found::File(resource) => {
+                let response = Response::file(request, resource.representation, &pool.settings.parts, now);
+                Some((response, Some(resource.content)))
+            }
+            Found::Folder => Some((Response::redirect(target.path.location(target.query)), None)),
+            Found::NotInMemory => None,
+        })
     });
-    let (response, file) = found.unwrap_or_else(|refusal| (Response::refusal(refusal), None));
-    if request.method == Method::Head { (response.without_body(), None) } else { (response, file) }
+    let (response, file) = decided.unwrap_or_else(|refusal| Some((Response::refusal(refusal), None)))?;
+    Some(if request.method == Method::Head { (response.without_body(), None) } else { (response, file) })
+}
+
+/// Finds what a path leads to, with the right to wait for the disk if that is needed and there is one to be had.
+fn find(path: &Path, begun: Instant, right: &mut Option<DiskRight>, pool: &Pool) -> Result<Found, Refusal> {
+    if right.is_none() {
+        let found = pool.site.find(path, begun, Reach::Memory);
+        if !matches!(found, Ok(Found::NotInMemory)) {
+            return found;
+        }
+        *right = pool.disk.right();
+    }
+    if right.is_none() {
+        return Ok(Found::NotInMemory);
+    }
+    pool.places.pass_on();
+    pool.site.find(path, begun, Reach::Disk)
 }

@@ -11,8 +11,10 @@ use super::connection::{Connection, Next};
 use super::input::Input;
 use super::lot::Interest;
 use super::rehearsal::{Heard, SECRET, Stage, furnish};
+use super::transfer::Transfer;
 use super::*;
 use crate::bytes::Bytes;
+use crate::http::multipart::Section;
 use crate::http::range::PartPolicy;
 use crate::site::Hidden;
 
@@ -109,14 +111,30 @@ fn whoever_waits_for_the_disk_holds_no_worker() {
         pool.disk.set_cold(true);
         let cold: Vec<TcpStream> = (0..5).map(|_| asking(address, GET_A)).collect();
         wait_for(pool, 5);
-        let missing = "GET /none HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-        assert!(answer(asking(address, missing)).starts_with("HTTP/1.1 404 "));
+        let secret = GET_A.replace("a.txt", "confidential");
+        assert!(answer(asking(address, &secret)).starts_with("HTTP/1.1 403 "));
         pool.disk.set_cold(false);
         assert_is_a(&answer(asking(address, GET_A)));
         assert_eq!(pool.disk.waiting(), 5, "what is in memory needs no right");
         // Nor do they now, and still each lets the next one go on.
         drop(right);
         cold.into_iter().for_each(|stream| assert_is_a(&answer(stream)));
+        assert!(pool.disk.right().is_some(), "every right has been given back");
+    });
+}
+
+#[test]
+fn whoever_asks_for_what_only_the_disk_knows_holds_no_worker() {
+    serving(|address, pool| {
+        let right = pool.disk.right().expect("nobody else wants it");
+        // Names that nobody has asked for are in no memory.
+        let ask = |number: u8| asking(address, &GET_A.replace("a.txt", &number.to_string()));
+        let unknown: Vec<TcpStream> = (0..5).map(ask).collect();
+        wait_for(pool, 5);
+        assert_is_a(&answer(asking(address, GET_A)));
+        assert_eq!(pool.disk.waiting(), 5);
+        drop(right);
+        unknown.into_iter().for_each(|stream| assert!(answer(stream).starts_with("HTTP/1.1 404 ")));
         assert!(pool.disk.right().is_some(), "every right has been given back");
     });
 }
@@ -155,14 +173,28 @@ fn whoever_waits_leaves_its_place_to_others() {
         drop(pool.leisure().expect("nobody else waits for a client"));
         assert_eq!(pool.places.count_free(), all);
 
-        pool.places.take();
         let _nobody_else_waits_for_a_client = pool.leisure();
-        pool.places.take();
-        let (server, mut client) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
-        client.write_all(GET_A.as_bytes()).expect("the server receives");
+        let free_after = |request: &str| {
+            pool.places.take();
+            let (server, mut client) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
+            client.write_all(request.as_bytes()).expect("the server receives");
+            Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit()).serve(pool, &mut Input::new());
+            pool.places.count_free()
+        };
+        assert_eq!(free_after(&GET_A.replace("a.txt", "confidential")), all - 1, "nothing is waited for");
+        assert_eq!(free_after(&GET_A.replace("a.txt", "unknown")), all);
         pool.disk.set_cold(true);
-        Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit()).serve(pool, &mut Input::new());
-        assert_eq!((pool.disk.reads(), pool.places.count_free()), (1, all));
+        assert_eq!((free_after(GET_A), pool.disk.reads()), (all, 1));
+    });
+}
+
+#[test]
+fn an_answer_without_a_file_keeps_no_right_to_the_disk() {
+    with_pool(|pool| {
+        let text = Section { text: b"HTTP/1.1 404 Not Found\r\n\r\n".to_vec(), bytes: 0..0 };
+        let mut transfer = Transfer::new(By::Pread, text.text.len(), None, text, Vec::new());
+        transfer.allow_disk(pool.disk.right().expect("nobody else wants it"));
+        assert!(pool.disk.right().is_some());
     });
 }
 

@@ -95,9 +95,9 @@ impl Transfer {
         }
     }
 
-    /// Allows the next read to wait for the disk.
+    /// Allows the next read to wait for the disk. Where there is none to come, the right is for others, at once.
     pub fn allow_disk(&mut self, right: DiskRight) {
-        self.disk_right = Some(right);
+        self.disk_right = Some(right).filter(|_| !self.is_only_text());
     }
 
     /// Bytes of content that the client's socket has taken; the head does not count.

@@ -21,6 +21,7 @@ mod open;
 
 pub use hidden::Hidden;
 pub use index::Index;
+pub use open::Reach;
 
 use kept::{Kept, KeptFile};
 use open::Root;
@@ -43,6 +44,8 @@ pub enum Found {
     File(Resource),
     /// A folder that was named without its slash.
     Folder,
+    /// Only the disk can tell, and it was not to be asked.
+    NotInMemory,
 }
 
 /// A regular file.
@@ -80,29 +83,32 @@ impl Site {
     /// Finds what a path leads to. The opened file decides, not the index: a file that came after the scan is served, one
     /// that went is missing, and the rules hold for the place where the file really lies. What is found was so at some time
     /// after `begun`, by which the request had begun.
-    pub fn find(&self, path: &Path, begun: Instant) -> Result<Found, Refusal> {
+    pub fn find(&self, path: &Path, begun: Instant, reach: Reach) -> Result<Found, Refusal> {
         self.hidden.check(path.relative())?;
         if !path.folder() {
-            return self.open(path.relative(), begun);
+            return self.open(path.relative(), begun, reach);
         }
         let page = match path.relative() {
             b"" => FOLDER_PAGE.to_vec(),
             folder => [folder, FOLDER_PAGE].join(&b'/'),
         };
         self.hidden.check(&page)?;
-        match self.open(&page, begun)? {
+        match self.open(&page, begun, reach)? {
             Found::Folder => Err(MISSING),
-            file => Ok(file),
+            found => Ok(found),
         }
     }
 
-    fn open(&self, relative: &[u8], begun: Instant) -> Result<Found, Refusal> {
+    fn open(&self, relative: &[u8], begun: Instant, reach: Reach) -> Result<Found, Refusal> {
         if let Some(kept) = self.kept.find(self.root.folder(), relative, begun) {
             let representation = kept.representation.clone();
             return Ok(Found::File(Resource { content: Content::Kept(kept), representation }));
         }
-        let opened = match self.root.open_beneath(relative) {
+        let opened = match self.root.open_beneath(relative, reach) {
             Ok(opened) => opened,
+            Err(error) if reach == Reach::Memory && error.kind() == io::ErrorKind::WouldBlock => {
+                return Ok(Found::NotInMemory);
+            }
             Err(error) => {
                 // What is confidential is refused alike whether it exists or not, by whatever road.
                 if let Some(place) = self.root.place_of_missing(relative) {

@@ -14,6 +14,17 @@ pub struct Root {
     folder: OwnedFd,
     /// Whether the kernel has openat2(2) (Linux 5.6) and lets us use it.
     has_openat2: bool,
+    /// RESOLVE_CACHED, if the kernel has it (Linux 5.12).
+    cached: ResolveFlags,
+}
+
+/// Where a file may be looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Only in what the system has in memory; where that does not tell, opening fails with EAGAIN.
+    Memory,
+    /// On the disk, which may take its time.
+    Disk,
 }
 
 /// What was opened. It may be a folder or a special file: ask the handle.
@@ -40,8 +51,10 @@ impl Root {
     /// Opens the content folder.
     pub fn open(content: &Path) -> io::Result<Self> {
         let folder = openat(CWD, content, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        let probe = openat2(&folder, ".", READ, Mode::empty(), BENEATH);
-        Ok(Root { folder, has_openat2: probe.is_ok() })
+        let can = |resolve| openat2(&folder, ".", READ, Mode::empty(), resolve).is_ok();
+        let has_openat2 = can(BENEATH);
+        let cached = if can(BENEATH | ResolveFlags::CACHED) { ResolveFlags::CACHED } else { ResolveFlags::empty() };
+        Ok(Root { folder, has_openat2, cached })
     }
 
     /// The folder itself.
@@ -51,13 +64,14 @@ impl Root {
 
     /// Opens what lies at a normalised path relative to the root. Symbolic links are followed as long as every step of
     /// them stays beneath the root; where openat2(2) is missing, not at all.
-    pub fn open_beneath(&self, relative: &[u8]) -> io::Result<Opened> {
+    pub fn open_beneath(&self, relative: &[u8], reach: Reach) -> io::Result<Opened> {
         if !self.has_openat2 {
             return Ok(Opened { file: open_step_by_step(&self.folder, relative)?, place: None });
         }
-        match openat2(&self.folder, relative, READ, Mode::empty(), WITHOUT_LINKS) {
+        let cached = if reach == Reach::Memory { self.cached } else { ResolveFlags::empty() };
+        match openat2(&self.folder, relative, READ, Mode::empty(), WITHOUT_LINKS | cached) {
             Ok(fd) => Ok(Opened { file: fd.into(), place: None }),
-            Err(Errno::LOOP) => self.open_through_links(relative),
+            Err(Errno::LOOP) => self.open_through_links(relative, cached),
             Err(error) => Err(error.into()),
         }
     }
@@ -72,13 +86,14 @@ impl Root {
         }
         let slashes = relative.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/').take(MISSING_FOLDERS_MAX);
         let mut folders = slashes.map(|(slash, _)| relative.split_at(slash));
-        let (opened, rest) = folders.find_map(|(folder, rest)| Some((self.open_beneath(folder).ok()?, rest)))?;
+        let (opened, rest) =
+            folders.find_map(|(folder, rest)| Some((self.open_beneath(folder, Reach::Disk).ok()?, rest)))?;
         Some([&opened.place?, rest].concat())
     }
 
-    fn open_through_links(&self, relative: &[u8]) -> io::Result<Opened> {
+    fn open_through_links(&self, relative: &[u8], cached: ResolveFlags) -> io::Result<Opened> {
         for _ in 0..RACES_MAX {
-            match openat2(&self.folder, relative, READ, Mode::empty(), BENEATH) {
+            match openat2(&self.folder, relative, READ, Mode::empty(), BENEATH | cached) {
                 Ok(fd) => {
                     let place = place_of(&fd)?;
                     let root = place_of(&self.folder)?;
@@ -88,7 +103,7 @@ impl Root {
                     let inside = rest.strip_prefix(b"/").unwrap_or(rest);
                     return Ok(Opened { file: fd.into(), place: Some(inside.to_vec()) });
                 }
-                Err(Errno::AGAIN) => {}
+                Err(Errno::AGAIN) if cached.is_empty() => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -160,7 +175,7 @@ mod tests {
             ("films/up", Some("films/a.txt")),
             ("folder/a.txt", Some("films/a.txt")),
         ] {
-            let opened = root.open_beneath(path.as_bytes()).expect(path);
+            let opened = root.open_beneath(path.as_bytes(), Reach::Disk).expect(path);
             assert_eq!(opened.place.as_deref(), place.map(str::as_bytes), "{path}");
             assert_eq!(text(Ok(opened.file)), Ok("film".to_string()), "{path}");
         }
@@ -172,9 +187,24 @@ mod tests {
             ("films/a.txt/x", Errno::NOTDIR),
             ("nowhere", Errno::NOENT),
         ] {
-            let error = root.open_beneath(path.as_bytes()).expect_err(path);
+            let error = root.open_beneath(path.as_bytes(), Reach::Disk).expect_err(path);
             assert_eq!(Errno::from_io_error(&error), Some(errno), "{path}");
         }
+    }
+
+    #[test]
+    fn only_what_is_in_memory_is_opened_without_the_disk() {
+        let outside = folder();
+        let root = Root::open(&outside.path().join("root")).expect("the root");
+        assert!(!root.cached.is_empty(), "this test is about RESOLVE_CACHED");
+        let open = |path: &str| text(root.open_beneath(path.as_bytes(), Reach::Memory).map(|opened| opened.file));
+        for path in ["films/a.txt", "inside", "folder/a.txt"] {
+            // Once, to have it in memory.
+            root.open_beneath(path.as_bytes(), Reach::Disk).expect(path);
+            assert_eq!(open(path), Ok("film".to_string()), "{path}");
+        }
+        assert_eq!(open("films/never asked for"), Err(Some(Errno::AGAIN)));
+        assert_eq!(open("folder/never asked for"), Err(Some(Errno::AGAIN)));
     }
 
     #[test]
