@@ -33,18 +33,21 @@ class Case:
     cold: bool = False
 
 
-SMALL = ("floor", "reeld", "lighttpd", "nginx", "nginx cache", "apache2")
-LARGE = ("reeld", "nginx pread", "apache2", "reeld sendfile", "nginx", "lighttpd")
+# Measured where they are installed.
+OPTIONAL = ("static-web-server", "miniserve")
+LOGGED = ("reeld", "lighttpd", "nginx", "nginx cache", "apache2")
+SMALL = (*LOGGED, *OPTIONAL)
+LARGE = ("reeld", "nginx pread", "apache2", "reeld sendfile", "nginx", "lighttpd", *OPTIONAL)
 CASES = [
-    Case("1 KiB", "1k.bin", 1, servers=SMALL),
-    Case("1 KiB", "1k.bin", 64, servers=SMALL),
-    Case("1 KiB", "1k.bin", 512, servers=SMALL),
-    Case("1 KiB", "1k.bin", 2000, servers=SMALL),
-    Case("1 KiB, access log", "1k.bin", 64, logged=True, servers=SMALL[1:]),
-    Case("1 KiB, access log", "1k.bin", 512, logged=True, servers=SMALL[1:]),
-    Case("1 KiB, a connection each", "1k.bin", 64, fields=("Connection: close",), servers=SMALL[1:]),
-    Case("10 KiB", "10k.bin", 64, servers=SMALL[1:]),
-    Case("20,000 files", "", 64, script="many", servers=SMALL[1:]),
+    Case("1 KiB", "1k.bin", 1, servers=("floor", *SMALL)),
+    Case("1 KiB", "1k.bin", 64, servers=("floor", *SMALL)),
+    Case("1 KiB", "1k.bin", 512, servers=("floor", *SMALL)),
+    Case("1 KiB", "1k.bin", 2000, servers=("floor", *SMALL)),
+    Case("1 KiB, access log", "1k.bin", 64, logged=True, servers=LOGGED),
+    Case("1 KiB, access log", "1k.bin", 512, logged=True, servers=LOGGED),
+    Case("1 KiB, a connection each", "1k.bin", 64, fields=("Connection: close",), servers=SMALL),
+    Case("10 KiB", "10k.bin", 64, servers=SMALL),
+    Case("20,000 files", "", 64, script="many", servers=SMALL),
     Case("100 KiB", "100k.bin", 64, large=True, servers=LARGE),
     Case("5 MiB part", "part.bin", 1, large=True, servers=LARGE),
     Case("5 MiB part", "part.bin", 16, large=True, servers=LARGE),
@@ -102,6 +105,10 @@ def start(name, content, work, log):
         return peers.lighttpd(content, work, log=log)
     if name == "apache2":
         return peers.apache2(content, work, log=log)
+    if name == "static-web-server":
+        return peers.static_web_server(content)
+    if name == "miniserve":
+        return peers.miniserve(content)
     return peers.nginx(
         content, work, sendfile=name != "nginx pread", cache=name == "nginx cache", log=log, name=name)
 
@@ -163,6 +170,7 @@ def main():
     parser.add_argument("--servers", default="", help="only these servers, separated by commas; reeld is always there")
     args = parser.parse_args()
     peers.need("nginx", "lighttpd", "apache2", "wrk")
+    absent = set(OPTIONAL) - set(peers.installed(*OPTIONAL))
     peers.build("--bins", "--examples")
     chosen = set(filter(None, args.servers.split(","))) | {"reeld"} if args.servers else None
     with tempfile.TemporaryDirectory() as folder:
@@ -174,7 +182,7 @@ def main():
         for case in CASES:
             if not re.search(args.cases, f"{case.name}, {case.connections}"):
                 continue
-            names = [name for name in case.servers if chosen is None or name in chosen]
+            names = [name for name in case.servers if name not in absent and (chosen is None or name in chosen)]
             results = {name: Measured() for name in names}
             with contextlib.ExitStack() as stack:
                 log = str(work / "access.log") if case.logged else None

@@ -23,6 +23,14 @@ def need(*programs):
         sys.exit(f"{Path(sys.argv[0]).name}: missing: {' '.join(missing)}; on Debian: apt-get install {packages}")
 
 
+def installed(*programs):
+    """Those of these programs that are here; how to get the others is said."""
+    missing = [program for program in programs if not shutil.which(program)]
+    if missing:
+        print(f"not measured, for want of them: {' '.join(missing)}; cargo install brings them", file=sys.stderr)
+    return [program for program in programs if program not in missing]
+
+
 def build(*what):
     subprocess.run(["cargo", "build", "--release", "--quiet", *what], cwd=ROOT, check=True)
 
@@ -162,3 +170,13 @@ def apache2(content, work, log=None, name="apache2"):
         {f'CustomLog {log} "%h %l %u %t ' + chr(92) + '"%r' + chr(92) + '" %>s %b"' if log else ""}
         """)
     return Server(name, ["apache2", "-d", work, "-f", file, "-DFOREGROUND"], port)
+
+
+def static_web_server(content, name="static-web-server"):
+    port = free_port()
+    return Server(name, [name, "--host", "127.0.0.1", "--port", str(port), "--root", content], port)
+
+
+def miniserve(content, name="miniserve"):
+    port = free_port()
+    return Server(name, [name, "--interfaces", "127.0.0.1", "--port", str(port), content], port)
