@@ -61,11 +61,9 @@ pub fn read(bytes: &[u8]) -> Result<Reading<'_>, Refusal> {
     let length = span.fields.end;
     let (method, target, version) = span.line;
     let mut fields = vec![httparse::EMPTY_HEADER; span.field_lines];
-    let Ok(httparse::Status::Complete((_, found))) = httparse::parse_headers(&bytes[span.fields], &mut fields) else {
+    if !matches!(httparse::parse_headers(&bytes[span.fields], &mut fields), Ok(httparse::Status::Complete(_))) {
         return Err(Refusal::malformed("A header field of the request is malformed."));
-    };
-    let count = found.len();
-    fields.truncate(count);
+    }
     let mut request = Request { method, target, version, content: Content::None, persistent: false, fields };
     check_host(&request)?;
     request.content = framing::content(&request)?;

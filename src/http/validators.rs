@@ -1,6 +1,5 @@
 //! What tells one state of a file from another (RFC 9110 section 8.8).
 
-use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::date;
@@ -33,25 +32,20 @@ impl Validators {
 
     fn write_entity_tag(&self, out: &mut String) {
         out.push('"');
-        push_hexadecimal(out, self.size);
+        push_hexadecimal(out, self.size.into());
         let (sign, time) = match self.modified.duration_since(UNIX_EPOCH) {
             Ok(after) => ("-", after),
             Err(before) => ("-n", before.duration()),
         };
         out.push_str(sign);
-        let nanoseconds = time.as_nanos();
-        match u64::try_from(nanoseconds) {
-            Ok(nanoseconds) => push_hexadecimal(out, nanoseconds),
-            // From the year 2554 on.
-            Err(_) => write!(out, "{nanoseconds:x}").expect("a String takes every character"),
-        }
+        push_hexadecimal(out, time.as_nanos());
         out.push('"');
     }
 }
 
-/// Writes a number without zeros before it; by hand, as every answer has two and `{:x}` showed in the profile of a request.
-fn push_hexadecimal(out: &mut String, number: u64) {
-    let places = (u64::BITS - (number | 1).leading_zeros()).div_ceil(4);
+/// Writes a number without zeros before it; by hand, as every tag has two and `{:x}` showed in the profile of a request.
+fn push_hexadecimal(out: &mut String, number: u128) {
+    let places = (u128::BITS - (number | 1).leading_zeros()).div_ceil(4);
     out.extend((0..places).rev().filter_map(|place| char::from_digit((number >> (4 * place)) as u32 & 15, 16)));
 }
 

@@ -34,7 +34,8 @@ pub(super) fn accept(pool: &Pool, listener: Listener, own: Permit) {
             Ok(_) if pool.stop.is_finishing() => break,
             Ok(accepted) => {
                 back_off = BACK_OFF.0;
-                let crowd = accepted > 0 && pool.queued() + pool.recent.lively() >= NAP_FROM;
+                // One client that comes again and again is no crowd, however many others are there.
+                let crowd = accepted > 1 && pool.queued() + pool.recent.lively() >= NAP_FROM;
                 let (listener, limit) = if crowd { (None, Some(NAP)) } else { (Some(&listener), None) };
                 wait(pool, listener, limit);
             }

@@ -68,7 +68,7 @@ impl Exchange {
         Some(exchange)
     }
 
-    /// The answer to a client that said what is no request, or not a whole one; after it none is read.
+    /// The answer to a request that was not read, after which none is read. `said` is what came of it.
     pub fn last_words(refusal: Refusal, said: &[u8], peer: &Peer, pool: &Pool) -> Self {
         let mut response = Response::refusal(refusal);
         let request_line = head::first_line(said);

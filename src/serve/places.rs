@@ -1,6 +1,6 @@
-//! Places at the channel: as many workers take connections from it at one time as there are processors. More of them would
-//! wake each other up only to wait for a processor. The others stand by for a place, which a worker passes on before it waits
-//! for a client or for the disk.
+//! Places at the channel: as many workers wait at it at one time as there are processors. More of them would wake each other
+//! up only to wait for a processor. The others stand by for a place, which a worker passes on before it waits for a client or
+//! for the disk.
 
 use std::cell::Cell;
 use std::num::NonZeroUsize;

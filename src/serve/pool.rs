@@ -1,4 +1,5 @@
-//! What the threads share: the channel, the lots, the buffers, and the count of workers that wait for a client.
+//! What the threads share: the channel and the places at it, the lots, the buffers, and the count of workers that wait for a
+//! client.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -114,7 +115,8 @@ impl<'a> Pool<'a> {
     }
 
     /// The right to wait for a client for up to [`CLIENT_WAIT`]: only while no connection waits for a worker or is about to,
-    /// and for no more than half of the pool, so that the other half is there for whoever comes meanwhile.
+    /// and for no more than half of the pool, so that the other half is there for whoever comes meanwhile. Who has it has passed
+    /// on its place.
     pub fn leisure(&self) -> Option<Leisure<'_>> {
         if self.queued() > 0 || self.recent.lively() >= NAP_FROM {
             return None;

@@ -43,7 +43,7 @@ pub(super) struct Transfer {
     /// Has been waited for, and not used yet.
     disk_right: Option<DiskRight>,
     by: By,
-    /// Whether the socket was made so for sendfile(2).
+    /// Whether the socket was made so for sendfile(2), until all is sent.
     is_nonblocking: bool,
     headroom: Option<Headroom>,
 }
@@ -140,6 +140,10 @@ impl Transfer {
                 Err(progress) => return progress,
             }
             if self.is_done() {
+                if self.is_nonblocking {
+                    // For the next request the worker may wait again; if it cannot, the lot does.
+                    let _ = ioctl_fionbio(socket, false);
+                }
                 return Progress::Done;
             }
             if pool.stop.is_cut() {
@@ -201,7 +205,7 @@ impl Transfer {
             }
         }
         if !self.is_nonblocking {
-            // Nor can it be told once that it shall not wait for the client. From here on the connection waits in the lot only.
+            // Nor can it be told once that it shall not wait for the client. Until all is sent the connection waits in the lot only.
             ioctl_fionbio(socket, true).map_err(Progress::of)?;
             self.is_nonblocking = true;
         }
@@ -358,7 +362,11 @@ fn send_once(socket: &Socket, bytes: &[u8], pool: &Pool) -> Result<usize, Errno>
         done => return done,
     };
     let Some(_leisure) = pool.leisure() else { return at_once };
-    send_with(socket, &bytes[sent..], SendFlags::empty()).map(|more| sent + more).or(at_once)
+    match send_with(socket, &bytes[sent..], SendFlags::empty()) {
+        Ok(more) => Ok(sent + more),
+        Err(_) if sent > 0 => Ok(sent),
+        failed => failed,
+    }
 }
 
 fn send_with(socket: &Socket, bytes: &[u8], flags: SendFlags) -> Result<usize, Errno> {
