@@ -10,9 +10,8 @@ use rustix::io::Errno;
 
 use super::admission::Permit;
 use super::connection::Connection;
-use super::keeper::NAP_FROM;
 use super::listener::Listener;
-use super::pool::Pool;
+use super::pool::{CROWD, Pool};
 
 /// How long to wait before the next try when the system is out of descriptors or memory: doubled from the first to the
 /// last of these while it goes on.
@@ -35,7 +34,7 @@ pub(super) fn accept(pool: &Pool, listener: Listener, own: Permit) {
             Ok(accepted) => {
                 back_off = BACK_OFF.0;
                 // One client that comes again and again is no crowd, however many others are there.
-                let crowd = accepted > 1 && pool.queued() + pool.recent.lively() >= NAP_FROM;
+                let crowd = accepted > 1 && pool.queued() + pool.recent.lively() >= CROWD;
                 let (listener, limit) = if crowd { (None, Some(NAP)) } else { (Some(&listener), None) };
                 wait(pool, listener, limit);
             }

@@ -13,7 +13,6 @@ use super::Settings;
 use super::admission::Admission;
 use super::connection::Connection;
 use super::disk::Disk;
-use super::keeper::NAP_FROM;
 use super::lot::Lot;
 use super::places::Places;
 use super::stop::Stop;
@@ -25,6 +24,9 @@ use crate::site::Site;
 /// How long a worker may wait for a client while nobody else needs it: long enough for the next request of a client that
 /// asks without pause (which saves it the way through the lot), and short beside what a person notices.
 pub(super) const CLIENT_WAIT: Duration = Duration::from_millis(5);
+
+/// So many connections that are parked and may be ready soon are a crowd: no worker waits for one of them.
+pub(super) const CROWD: usize = 8;
 
 /// Everything that acceptor, workers and lots share.
 #[derive(Debug)]
@@ -118,7 +120,7 @@ impl<'a> Pool<'a> {
     /// and for no more than half of the pool, so that the other half is there for whoever comes meanwhile. Who has it has passed
     /// on its place.
     pub fn leisure(&self) -> Option<Leisure<'_>> {
-        if self.queued() > 0 || self.recent.lively() >= NAP_FROM {
+        if self.queued() > 0 || self.recent.lively() >= CROWD {
             return None;
         }
         let leisure = Leisure(&self.waiting);
