@@ -310,7 +310,7 @@ impl Connection {
     pub fn allow_disk(&mut self, right: DiskRight) {
         match &mut self.state.stage {
             Stage::Sending(exchange) => exchange.allow_disk(right),
-            Stage::Idle { .. } | Stage::Reading | Stage::Lingering { .. } => self.state.disk_right = Some(right),
+            _ => self.state.disk_right = Some(right),
         }
     }
 

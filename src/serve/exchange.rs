@@ -171,11 +171,9 @@ fn find(path: &Path, begun: Instant, right: &mut Option<DiskRight>, pool: &Pool)
         if !matches!(found, Ok(Found::NotInMemory)) {
             return found;
         }
-        *right = pool.disk.right();
     }
-    if right.is_none() {
+    if !pool.may_wait_for_disk(right) {
         return Ok(Found::NotInMemory);
     }
-    pool.places.pass_on();
     pool.site.find(path, begun, Reach::Disk)
 }

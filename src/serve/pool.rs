@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::Settings;
 use super::admission::Admission;
 use super::connection::Connection;
-use super::disk::Disk;
+use super::disk::{Disk, DiskRight};
 use super::lot::Lot;
 use super::places::Places;
 use super::stop::Stop;
@@ -117,8 +117,8 @@ impl<'a> Pool<'a> {
     }
 
     /// The right to wait for a client for up to [`CLIENT_WAIT`]: only while no connection waits for a worker or is about to,
-    /// and for no more than half of the pool, so that the other half is there for whoever comes meanwhile. Who has it has passed
-    /// on its place.
+    /// and for no more than half of the pool, so that the other half is there for whoever comes meanwhile. The place is passed
+    /// on with it.
     pub fn leisure(&self) -> Option<Leisure<'_>> {
         if self.queued() > 0 || self.recent.lively() >= CROWD {
             return None;
@@ -129,6 +129,18 @@ impl<'a> Pool<'a> {
             self.places.pass_on();
             leisure
         })
+    }
+
+    /// Whether the worker may wait for the disk: with the `right` that it has, or with one that is to be had. The place is
+    /// passed on then.
+    pub fn may_wait_for_disk(&self, right: &mut Option<DiskRight>) -> bool {
+        if right.is_none() {
+            *right = self.disk.right();
+        }
+        if right.is_some() {
+            self.places.pass_on();
+        }
+        right.is_some()
     }
 
     /// Lends a buffer of [`CHUNK`] bytes.

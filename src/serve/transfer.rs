@@ -205,7 +205,8 @@ impl Transfer {
             }
         }
         if !self.is_nonblocking {
-            // Nor can it be told once that it shall not wait for the client. Until all is sent the connection waits in the lot only.
+            // Nor can it be told once that it shall not wait for the client. Until all is sent the connection waits in the lot
+            // only.
             ioctl_fionbio(socket, true).map_err(Progress::of)?;
             self.is_nonblocking = true;
         }
@@ -336,15 +337,11 @@ fn read_at(
     if let Ok(count) = in_memory {
         return Ok(Some(count));
     }
-    if right.is_none() {
-        *right = pool.disk.right();
-    }
-    if right.is_none() {
+    if !pool.may_wait_for_disk(right) {
         return Ok(None);
     }
     #[cfg(test)]
     pool.disk.count_read();
-    pool.places.pass_on();
     loop {
         match file.read_at(buffer, position) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

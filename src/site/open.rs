@@ -21,7 +21,8 @@ pub struct Root {
 /// Where a file may be looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Only in what the system has in memory; where that does not tell, opening fails with EAGAIN.
+    /// Only in what the system has in memory; where that does not tell, opening fails with EAGAIN. A kernel that cannot be
+    /// told so looks on the disk all the same.
     Memory,
     /// On the disk, which may take its time.
     Disk,
