@@ -65,7 +65,7 @@ fn run(diagnostics: &Outlet) -> Result<(), Failure> {
     fit_connections(&mut config);
     let site = Site::scan(&config.content, config.hidden.clone()).map_err(|error| no_content(&config, &error))?;
     let listener = Listener::bind(config.host.as_deref(), config.port).map_err(|error| no_address(&config, &error))?;
-    serve_until_told(&config, &site, listener, diagnostics.clone())
+    serve_until_told(&config, Arc::new(site), listener, diagnostics.clone())
         .map_err(|error| Failure(OS_ERROR, format!("cannot start: {error}")))
 }
 
@@ -86,16 +86,16 @@ fn print(text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure(OS_ERROR, format!("cannot write to standard output: {error}")))
 }
 
-fn serve_until_told(config: &Config, site: &Site, listener: Listener, diagnostics: Outlet) -> io::Result<()> {
+fn serve_until_told(config: &Config, site: Arc<Site>, listener: Listener, diagnostics: Outlet) -> io::Result<()> {
     let stop = Arc::new(Stop::new()?);
     let stop_on_signal = Arc::clone(&stop);
     signals::watch(diagnostics, move || stop_on_signal.finish())?;
-    announce(config, site, listener.address()?);
+    announce(config, &site, listener.address()?);
     if !config.log {
-        return serve::run(&config.serve, listener, site, None, &stop);
+        return serve::run(&config.serve, listener, site, None, stop);
     }
     let outlet = Outlet::start("access-log", io::stdout().as_fd().try_clone_to_owned()?)?;
-    serve::run(&config.serve, listener, site, Some(AccessLog::new(outlet.clone())), &stop)?;
+    serve::run(&config.serve, listener, site, Some(AccessLog::new(outlet.clone())), stop)?;
     outlet.flush();
     Ok(())
 }

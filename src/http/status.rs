@@ -75,6 +75,10 @@ impl Refusal {
     /// For a request of which only the beginning came.
     pub const TOO_SLOW: Self = Refusal::close(Status::RequestTimeout, "The request did not arrive in time.");
 
+    /// For a request whose file could not be opened in time.
+    pub const DISK_TIMED_OUT: Self =
+        Refusal::close(Status::ServiceUnavailable, "The file system did not answer in time; try again later.");
+
     /// For a request that is not HTTP, or that two readers could understand differently.
     pub const fn malformed(why: &'static str) -> Self {
         Refusal::close(Status::BadRequest, why)

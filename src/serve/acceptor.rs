@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::admission::Permit;
-use super::connection::Connection;
+use super::connection::{Connection, Wakeup};
 use super::listener::Listener;
 use super::pool::{CROWD, Pool};
 
@@ -74,7 +74,8 @@ fn accept_all(pool: &Pool, listener: &TcpListener) -> io::Result<usize> {
         match listener.accept() {
             Ok((stream, peer)) => {
                 accepted += 1;
-                pool.queue(Connection::new(stream.into(), peer.ip(), pool.admission.admit()));
+                let connection = Connection::new(stream.into(), peer.ip(), pool.admission.admit());
+                pool.queue(connection, Wakeup::New);
                 let superfluous = pool.admission.superfluous();
                 if superfluous > 0 {
                     pool.settled.give_up(superfluous);

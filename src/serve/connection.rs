@@ -1,6 +1,6 @@
 //! The road of a request. Reading this file is reading the server.
 //!
-//! A worker calls [`Connection::serve`], which goes from stage to stage until the client has to be waited for, others have
+//! A worker calls [`Connection::run`], which goes from stage to stage until the client has to be waited for, others have
 //! their turn, or the connection has ended:
 //!
 //! ```text
@@ -12,21 +12,22 @@ use std::net::{IpAddr, Shutdown};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, recv};
 use socket2::Socket;
 
 use super::admission::{Kind, Permit};
-use super::disk::DiskRight;
 use super::exchange::{After, Exchange};
 use super::input::Input;
 use super::lot::{Interest, Parked};
-use super::pool::Pool;
+use super::pool::{DiskPermit, Pool};
+use super::receive::{self, Receive, receive};
 use super::transfer::Progress;
 use crate::http::Refusal;
 use crate::http::head::{self, Reading};
 use crate::limits::LINGER_BYTES_MAX;
-use crate::ops::access_log::Peer;
+use crate::ops::access_log::{Line, Peer};
+use crate::site::FileSystem;
+
+mod deadlines;
 
 /// A client's connection. It is small, because it moves between the threads.
 #[derive(Debug)]
@@ -41,13 +42,16 @@ struct State {
     stage: Stage,
     /// Received and not yet used; while a worker serves the connection, that is in the worker's [`Input`].
     rest: Vec<u8>,
-    /// When the lot may give the connection up; set when it first waits in a stage.
+    /// Until when the client may be waited for; set when it first is in a stage.
     deadline: Option<Instant>,
-    expired: bool,
     /// When it was found that the next request is there, or more of it, if that is why the connection has left the lot.
     ready_at: Option<Instant>,
-    /// To wait for the disk with the request that is there.
-    disk_right: Option<DiskRight>,
+    /// To block on the disk with the request that is there.
+    disk_permit: Option<DiskPermit>,
+    /// Whether the deadline has passed and only the disk has to be waited for to tell what follows.
+    timed_out: bool,
+    /// Bytes of the last answer that the client had not acknowledged when that was last asked.
+    unacknowledged: Option<u64>,
     permit: Permit,
 }
 
@@ -60,71 +64,83 @@ enum Stage {
     /// A request head has begun.
     Reading,
     Sending(Exchange),
-    /// Has had its last answer; drops so many bytes more, for so long, at most.
+    /// Has had its last answer; drops this many bytes more, for this long, at most.
     Lingering {
         left: u64,
         time: Duration,
+        log_line: Option<Box<Line>>,
     },
 }
 
-/// How a worker may receive next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Patience {
-    /// The lot said that there is something, or the connection is new: look, and wait if the worker has the leisure.
-    Look,
-    /// After an answer: wait if the worker has the leisure. To look would be in vain, as the client has not even read it.
-    Wait,
-    /// A client that sends its request in drops is waited for in the lot, where its deadline is kept.
-    None,
+/// Why a connection comes to a worker.
+#[derive(Debug)]
+pub(super) enum Wakeup {
+    New,
+    /// Its client was seen to be ready then.
+    Ready(Instant),
+    /// Others had their turn.
+    Requeued,
+    /// It has the permit that it waited for.
+    DiskPermit(DiskPermit),
+    /// Its deadline has passed, or another connection needs what it holds.
+    TimedOut,
+    /// No disk permit came in time.
+    DiskTimedOut,
+    /// Its client has left, or the server has no more time for it.
+    Abandoned,
 }
 
 /// Why a worker lets go of a connection.
-enum Pause {
+pub(super) enum Pause {
     Wait(Interest),
-    WaitForDisk,
+    WaitForDisk(FileSystem),
     TurnOver,
     End,
 }
 
 /// Where a connection goes from its worker.
 pub(super) enum Next {
-    Queue(Connection),
+    Requeue(Connection),
     Park(Parked),
-    WaitForDisk(Connection),
+    WaitForDisk(FileSystem, Parked),
     Close(Connection),
 }
 
 impl Connection {
     /// A connection as it was accepted.
     pub fn new(socket: Socket, peer: IpAddr, permit: Permit) -> Self {
-        let stage = Stage::Idle { to_drop: 0 };
-        let peer = Peer::new(peer);
         let state = State {
-            peer,
-            stage,
+            peer: Peer::new(peer),
+            stage: Stage::Idle { to_drop: 0 },
             rest: Vec::new(),
             deadline: None,
-            expired: false,
             ready_at: None,
-            disk_right: None,
+            disk_permit: None,
+            timed_out: false,
+            unacknowledged: None,
             permit,
         };
         Connection { socket, state: Box::new(state) }
     }
 
     /// Goes on with the connection as far as it goes without waiting for its client longer than others can afford.
-    pub fn serve(mut self, pool: &Pool, input: &mut Input) -> Next {
+    pub fn run(mut self, wakeup: Wakeup, pool: &Pool, input: &mut Input) -> Next {
         input.load(&std::mem::take(&mut self.state.rest));
-        let pause = self.go_on(pool, input);
+        let pause = self.go_on(wakeup, pool, input);
         self.state.rest = input.bytes().to_vec();
         self.state.ready_at = None;
         match pause {
             Pause::End => Next::Close(self),
-            Pause::TurnOver => Next::Queue(self),
-            Pause::WaitForDisk => {
+            Pause::TurnOver => Next::Requeue(self),
+            Pause::WaitForDisk(file_system) => {
                 // That the disk is slow is no fault of the client.
                 self.state.deadline = None;
-                Next::WaitForDisk(self)
+                let since = Instant::now();
+                let deadline = since + pool.settings.stall_timeout;
+                Next::WaitForDisk(
+                    file_system,
+                    Parked { connection: self, interest: Interest::Leaving, since, deadline },
+                )
             }
             Pause::Wait(interest) => {
                 let interest = if self.is_patient() { Interest::Drops } else { interest };
@@ -135,19 +151,19 @@ impl Connection {
         }
     }
 
-    fn go_on(&mut self, pool: &Pool, input: &mut Input) -> Pause {
+    fn go_on(&mut self, wakeup: Wakeup, pool: &Pool, input: &mut Input) -> Pause {
         if pool.stop.is_cut() {
             return Pause::End;
         }
-        if let Err(pause) = self.meet_deadline(pool, input) {
+        if let Err(pause) = self.wake(wakeup, pool, input) {
             return pause;
         }
-        let mut patience = Patience::Look;
+        let mut how = Receive::TryThenBlock;
         loop {
             let next = match &mut self.state.stage {
-                Stage::Idle { .. } | Stage::Reading => self.read(pool, input, &mut patience),
+                Stage::Idle { .. } | Stage::Reading => self.read(pool, input, &mut how),
                 Stage::Sending(exchange) => send(exchange, &self.socket, pool),
-                Stage::Lingering { left, .. } => Err(linger(&self.socket, left, pool, input, patience)),
+                Stage::Lingering { left, .. } => Err(receive::linger(&self.socket, left, pool, input, how)),
             };
             match next {
                 Ok(stage) => self.enter(stage),
@@ -163,29 +179,56 @@ impl Connection {
         }
         self.state.stage = stage;
         self.state.deadline = None;
+        self.state.unacknowledged = None;
+    }
+
+    fn wake(&mut self, wakeup: Wakeup, pool: &Pool, input: &Input) -> Result<(), Pause> {
+        match wakeup {
+            Wakeup::New | Wakeup::Requeued => Ok(()),
+            Wakeup::Ready(at) => {
+                self.found_ready(at);
+                Ok(())
+            }
+            Wakeup::DiskPermit(permit) => {
+                self.allow_disk(permit);
+                if std::mem::take(&mut self.state.timed_out) { self.time_out(pool, input) } else { Ok(()) }
+            }
+            Wakeup::TimedOut => self.time_out(pool, input),
+            Wakeup::DiskTimedOut if matches!(self.state.stage, Stage::Idle { .. } | Stage::Reading) => {
+                self.reject(Refusal::DISK_TIMED_OUT, input, pool);
+                Ok(())
+            }
+            Wakeup::DiskTimedOut => Err(self.reset(pool)),
+            Wakeup::Abandoned => Err(Pause::End),
+        }
+    }
+
+    fn reject(&mut self, refusal: Refusal, input: &Input, pool: &Pool) {
+        let exchange = Exchange::last_words(refusal, input.bytes(), &self.state.peer, pool);
+        self.enter(Stage::Sending(exchange));
     }
 
     /// Receives until there is a whole head, and decides the answer to it.
-    fn read(&mut self, pool: &Pool, input: &mut Input, patience: &mut Patience) -> Result<Stage, Pause> {
-        if self.state.permit.kind() == Kind::Shed {
+    fn read(&mut self, pool: &Pool, input: &mut Input, how: &mut Receive) -> Result<Stage, Pause> {
+        if self.is_shed() {
             let refusal = Refusal::TOO_MANY_CONNECTIONS;
             return Ok(Stage::Sending(Exchange::last_words(refusal, b"", &self.state.peer, pool)));
         }
         loop {
             self.drop_content(input);
             if !input.bytes().is_empty() {
-                if *patience == Patience::Wait && pool.queued() > 0 {
+                if *how == Receive::Block && pool.queued() > 0 {
                     return Err(Pause::TurnOver);
                 }
                 if let Some(exchange) = self.decide(pool, input)? {
-                    *patience = Patience::Wait;
+                    *how = Receive::Block;
                     return Ok(Stage::Sending(exchange));
                 }
                 if matches!(self.state.stage, Stage::Idle { .. }) && head::has_begun(input.bytes()) {
                     self.enter(Stage::Reading);
                 }
             }
-            receive(&self.socket, pool, input, std::mem::replace(patience, Patience::None))?;
+            receive(&self.socket, pool, input, std::mem::replace(how, Receive::Park))?;
         }
     }
 
@@ -206,9 +249,9 @@ impl Connection {
         let (exchange, used) = match head::read(bytes) {
             Ok(Reading::Partial) => return Ok(None),
             Ok(Reading::Whole(request, length)) => {
-                let (begun, right) = (self.begun(bytes), self.state.disk_right.take());
-                let exchange = Exchange::answer(&request, begun, bytes, right, &self.state.peer, pool);
-                (exchange.ok_or(Pause::WaitForDisk)?, length)
+                let (begun, permit) = (self.begun(bytes), self.state.disk_permit.take());
+                let exchange = Exchange::answer(&request, begun, bytes, permit, &self.state.peer, pool);
+                (exchange.map_err(Pause::WaitForDisk)?, length)
             }
             Err(refusal) => (Exchange::last_words(refusal, bytes, &self.state.peer, pool), bytes.len()),
         };
@@ -223,82 +266,6 @@ impl Connection {
         ready_at.unwrap_or_else(Instant::now)
     }
 
-    /// What becomes of a connection whose deadline has passed, if it has.
-    fn meet_deadline(&mut self, pool: &Pool, input: &Input) -> Result<(), Pause> {
-        if !std::mem::take(&mut self.state.expired) {
-            return Ok(());
-        }
-        match &mut self.state.stage {
-            // Only a request that has begun is worth an answer. An idle client could take the 408 for the answer to its
-            // next request.
-            Stage::Reading => {
-                let exchange = Exchange::last_words(Refusal::TOO_SLOW, input.bytes(), &self.state.peer, pool);
-                self.enter(Stage::Sending(exchange));
-                Ok(())
-            }
-            Stage::Idle { .. } => Err(Pause::End),
-            // A socket takes bytes some time before poll(2) says so, so the slow are asked once more.
-            Stage::Sending(exchange) => match send(exchange, &self.socket, pool) {
-                Ok(stage) => {
-                    self.enter(stage);
-                    Ok(())
-                }
-                Err(Pause::WaitForDisk) => {
-                    self.state.expired = true;
-                    Err(Pause::WaitForDisk)
-                }
-                Err(pause) if exchange.is_alive() => {
-                    self.state.deadline = None;
-                    Err(pause)
-                }
-                Err(_) => Err(self.give_up()),
-            },
-            // While the server ends, the kernel may go on with what the client has not taken yet.
-            Stage::Lingering { .. } if pool.stop.is_finishing() => Err(Pause::End),
-            Stage::Lingering { .. } => Err(self.give_up()),
-        }
-    }
-
-    /// Lets the kernel forget what the client does not take, rather than keep it for minutes (socket(7), SO_LINGER).
-    fn give_up(&self) -> Pause {
-        // If it fails, the kernel forgets later.
-        let _ = self.socket.set_linger(Some(Duration::ZERO));
-        Pause::End
-    }
-
-    /// Whether it does not matter if what the client sends is seen some milliseconds later: it has sent in drops before.
-    fn is_patient(&self) -> bool {
-        match self.state.stage {
-            Stage::Reading => self.state.deadline.is_some(),
-            Stage::Idle { to_drop } => to_drop > 0,
-            Stage::Sending(_) | Stage::Lingering { .. } => false,
-        }
-    }
-
-    /// Until when the client may be waited for. A deadline, once set, holds until the stage has been left, so that a client
-    /// that sends a byte now and then gains nothing by it. One that takes enough of its answer has a new one.
-    fn deadline(&mut self, now: Instant, pool: &Pool) -> Instant {
-        let settings = pool.settings;
-        let State { stage, deadline, .. } = &mut *self.state;
-        let time = match stage {
-            Stage::Idle { .. } => settings.idle_timeout,
-            Stage::Reading => settings.head_timeout,
-            Stage::Sending(exchange) => {
-                if exchange.is_alive() {
-                    *deadline = None;
-                }
-                settings.stall_timeout
-            }
-            Stage::Lingering { time, .. } => *time,
-        };
-        *deadline.get_or_insert(now + time)
-    }
-
-    /// Marks a connection whose deadline has passed.
-    pub fn expire(&mut self) {
-        self.state.expired = true;
-    }
-
     /// Marks a connection that was ready by then.
     pub fn found_ready(&mut self, at: Instant) {
         if matches!(self.state.stage, Stage::Idle { to_drop: 0 } | Stage::Reading) {
@@ -306,22 +273,33 @@ impl Connection {
         }
     }
 
-    /// Gives it the right to wait for the disk, for which it has waited.
-    pub fn allow_disk(&mut self, right: DiskRight) {
+    /// Gives it the disk permit for which it has waited.
+    fn allow_disk(&mut self, permit: DiskPermit) {
         match &mut self.state.stage {
-            Stage::Sending(exchange) => exchange.allow_disk(right),
-            _ => self.state.disk_right = Some(right),
+            Stage::Sending(exchange) => exchange.allow_disk(permit),
+            _ => self.state.disk_permit = Some(permit),
         }
     }
 
-    /// Whether it waits for a request of which no byte has come: it can be closed and nobody loses anything.
+    /// Whether it waits for a request of which no byte has come: it can be closed and nobody loses anything, unless its
+    /// client still takes its last answer.
     pub fn is_idle(&self) -> bool {
-        matches!(self.state.stage, Stage::Idle { to_drop: 0 })
+        matches!(self.state.stage, Stage::Idle { to_drop: 0 }) && self.state.unacknowledged.is_none()
     }
 
     /// Whether it has had its last answer and only its end is waited for.
     pub fn is_lingering(&self) -> bool {
         matches!(self.state.stage, Stage::Lingering { .. })
+    }
+
+    /// Whether it holds no file and needs no answer.
+    pub fn is_quiet(&self) -> bool {
+        matches!(self.state.stage, Stage::Idle { .. } | Stage::Lingering { .. })
+    }
+
+    /// Whether it was beyond the limit of connections.
+    pub fn is_shed(&self) -> bool {
+        self.state.permit.kind() == Kind::Shed
     }
 }
 
@@ -336,55 +314,13 @@ fn send(exchange: &mut Exchange, socket: &Socket, pool: &Pool) -> Result<Stage, 
     match exchange.send(socket, pool) {
         Progress::Done => Ok(match exchange.after() {
             After::NextRequest { to_drop } => Stage::Idle { to_drop },
-            After::Linger(time) => Stage::Lingering { left: LINGER_BYTES_MAX, time },
+            After::Linger(time) => {
+                Stage::Lingering { left: LINGER_BYTES_MAX, time, log_line: exchange.take_log_line() }
+            }
         }),
         Progress::Full => Err(Pause::Wait(Interest::Writable)),
-        Progress::DiskBusy => Err(Pause::WaitForDisk),
+        Progress::DiskBusy(file_system) => Err(Pause::WaitForDisk(file_system)),
         Progress::TurnOver => Err(Pause::TurnOver),
         Progress::Broken => Err(Pause::End),
-    }
-}
-
-/// Receives what is there, with the patience that is left.
-fn receive(socket: &Socket, pool: &Pool, input: &mut Input, patience: Patience) -> Result<(), Pause> {
-    if patience == Patience::Look {
-        match receive_with(socket, input, RecvFlags::DONTWAIT) {
-            Err(Pause::Wait(_)) => {}
-            received => return received,
-        }
-    }
-    let leisure = if patience == Patience::None { None } else { pool.leisure() };
-    let Some(_leisure) = leisure else { return Err(Pause::Wait(Interest::Readable)) };
-    receive_with(socket, input, RecvFlags::empty())
-}
-
-fn receive_with(socket: &Socket, input: &mut Input, flags: RecvFlags) -> Result<(), Pause> {
-    match recv(socket, input.room(), flags) {
-        Ok((_, 0)) => Err(Pause::End),
-        Ok((_, count)) => {
-            input.received(count);
-            Ok(())
-        }
-        Err(Errno::INTR) => Ok(()),
-        Err(Errno::AGAIN) => Err(Pause::Wait(Interest::Readable)),
-        Err(_) => Err(Pause::End),
-    }
-}
-
-/// Receives and drops what a client still sends, until it has closed its side too (RFC 9112 section 9.6).
-fn linger(socket: &Socket, left: &mut u64, pool: &Pool, input: &mut Input, patience: Patience) -> Pause {
-    input.consume(input.bytes().len());
-    let mut received = receive(socket, pool, input, patience);
-    loop {
-        if let Err(pause) = received {
-            return pause;
-        }
-        let dropped = input.bytes().len();
-        if dropped as u64 >= *left {
-            return Pause::End;
-        }
-        input.consume(dropped);
-        *left -= dropped as u64;
-        received = receive_with(socket, input, RecvFlags::DONTWAIT);
     }
 }

@@ -1,126 +1,284 @@
-//! The right to open or read what is not in memory. At most half of the workers have it at one time (but one of one), so that
-//! what is in memory does not wait behind what is not; connections that need it and cannot have it wait here, and hold no
-//! worker.
+//! Permits for file access that may block. They are counted for each file system, so that one that hangs uses up
+//! only its own; what cannot have a permit waits here and holds no worker.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::fs::File;
 use std::num::NonZeroUsize;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crossbeam_channel::Sender;
+use crate::site::{FileSystem, Kind};
 
-use super::connection::Connection;
-
-/// Counts the workers that wait for the disk.
-#[derive(Debug)]
-pub(super) struct Disk {
-    limit: usize,
-    state: Mutex<State>,
-    /// Where a connection goes that has been given the right.
-    channel: Sender<Option<Connection>>,
-    #[cfg(test)]
-    cold: std::sync::atomic::AtomicBool,
-    #[cfg(test)]
-    reads: std::sync::atomic::AtomicUsize,
+/// The permits of all file systems, and what waits for them.
+pub(super) struct DiskPermits<W> {
+    workers: usize,
+    state: Mutex<State<W>>,
+    deliver: Deliver<W>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    /// How many rights there are, those of connections on their way to a worker among them.
-    rights: usize,
-    waiting: VecDeque<Connection>,
+/// Takes a waiter that has got its permit to a worker. It must not block.
+type Deliver<W> = Box<dyn Fn(W, DiskPermit<W>) + Send + Sync>;
+
+struct State<W> {
+    file_systems: HashMap<FileSystem, Account<W>>,
+    /// Permits of all file systems together, those on their way to a worker included.
+    taken: usize,
 }
 
-/// The right to wait for the disk once. When it is dropped, whoever has waited longest for it has it next: it is never free
-/// while somebody waits.
-#[derive(Debug)]
-pub(super) struct DiskRight(Arc<Disk>);
+struct Account<W> {
+    taken: usize,
+    waiting: VecDeque<W>,
+}
 
-impl Disk {
-    pub fn new(workers: NonZeroUsize, channel: Sender<Option<Connection>>) -> Arc<Self> {
-        Arc::new(Disk {
-            limit: (workers.get() / 2).max(1),
-            state: Mutex::default(),
-            channel,
-            #[cfg(test)]
-            cold: false.into(),
-            #[cfg(test)]
-            reads: 0.into(),
-        })
+/// A permit for blocking access to one file system. Dropping it hands it to the longest waiter.
+pub(super) struct DiskPermit<W> {
+    file_system: FileSystem,
+    permits: Arc<DiskPermits<W>>,
+}
+
+impl<W> DiskPermits<W> {
+    pub fn new(workers: NonZeroUsize, deliver: Deliver<W>) -> Arc<Self> {
+        let state = Mutex::new(State { file_systems: HashMap::new(), taken: 0 });
+        Arc::new(DiskPermits { workers: workers.get(), state, deliver })
     }
 
-    /// The right, if there is one to be had.
-    pub fn right(self: &Arc<Self>) -> Option<DiskRight> {
-        self.state().take(self.limit).then(|| DiskRight(Arc::clone(self)))
+    /// A permit, if there is one to be had.
+    pub fn try_acquire(self: &Arc<Self>, file_system: FileSystem) -> Option<DiskPermit<W>> {
+        self.state().take(file_system, self.workers).then(|| self.permit(file_system))
     }
 
-    /// Lets a connection wait for the right. It goes into the channel with it.
-    pub fn wait(self: &Arc<Self>, connection: Connection) {
+    /// Delivers the waiter when there is a permit for it, which may be at once. Returns whether it waits as the first.
+    pub fn wait(self: &Arc<Self>, file_system: FileSystem, waiter: W) -> bool {
         let mut state = self.state();
-        if state.take(self.limit) {
+        if state.take(file_system, self.workers) {
             drop(state);
-            DiskRight(Arc::clone(self)).hand_to(connection);
-        } else {
-            state.waiting.push_back(connection);
+            (self.deliver)(waiter, self.permit(file_system));
+            return false;
         }
+        let is_first = !state.has_waiting();
+        state.account(file_system).waiting.push_back(waiter);
+        is_first
     }
 
-    /// Makes it seem that nothing is in memory, or that all is.
-    #[cfg(test)]
-    pub fn set_cold(&self, cold: bool) {
-        self.cold.store(cold, std::sync::atomic::Ordering::SeqCst);
+    /// Whether anything waits for a permit.
+    pub fn has_waiting(&self) -> bool {
+        self.state().has_waiting()
     }
 
-    #[cfg(test)]
-    pub fn is_cold(&self) -> bool {
-        self.cold.load(std::sync::atomic::Ordering::SeqCst)
+    /// Takes out the waiters for which `choose` says true; it is given all of them and answers for each in order.
+    pub fn extract(&self, choose: impl FnOnce(&[&W]) -> Vec<bool>) -> Vec<W> {
+        let mut state = self.state();
+        let all: Vec<&W> = state.file_systems.values().flat_map(|account| &account.waiting).collect();
+        let mut chosen = choose(&all).into_iter();
+        let mut taken = Vec::new();
+        for account in state.file_systems.values_mut() {
+            for waiter in std::mem::take(&mut account.waiting) {
+                match chosen.next() {
+                    Some(true) => taken.push(waiter),
+                    _ => account.waiting.push_back(waiter),
+                }
+            }
+        }
+        taken
     }
 
-    /// How often the disk was read with a right.
-    #[cfg(test)]
-    pub fn reads(&self) -> usize {
-        self.reads.load(std::sync::atomic::Ordering::SeqCst)
-    }
-
-    #[cfg(test)]
-    pub fn count_read(&self) {
-        self.reads.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-    }
-
+    /// How many wait for a permit.
     #[cfg(test)]
     pub fn waiting(&self) -> usize {
-        self.state().waiting.len()
+        self.state().file_systems.values().map(|account| account.waiting.len()).sum()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn permit(self: &Arc<Self>, file_system: FileSystem) -> DiskPermit<W> {
+        DiskPermit { file_system, permits: Arc::clone(self) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<W>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn take(&mut self, limit: usize) -> bool {
-        let free = self.rights < limit;
-        self.rights += usize::from(free);
-        free
+impl<W> State<W> {
+    fn account(&mut self, file_system: FileSystem) -> &mut Account<W> {
+        self.file_systems.entry(file_system).or_insert_with(|| Account { taken: 0, waiting: VecDeque::new() })
     }
-}
 
-impl DiskRight {
-    fn hand_to(self, mut connection: Connection) {
-        let channel = self.0.channel.clone();
-        connection.allow_disk(self);
-        // It fails when the server has ended, and then nobody waits.
-        let _ = channel.send(Some(connection));
+    fn has_waiting(&self) -> bool {
+        self.file_systems.values().any(|account| !account.waiting.is_empty())
     }
-}
 
-impl Drop for DiskRight {
-    fn drop(&mut self) {
-        let mut state = self.0.state();
-        let next = state.waiting.pop_front();
-        state.rights -= usize::from(next.is_none());
-        drop(state);
-        if let Some(connection) = next {
-            DiskRight(Arc::clone(&self.0)).hand_to(connection);
+    fn take(&mut self, file_system: FileSystem, workers: usize) -> bool {
+        let total = self.taken;
+        let account = self.account(file_system);
+        let may_take = may_take(file_system.kind, account.taken, total, workers);
+        account.taken += usize::from(may_take);
+        self.taken += usize::from(may_take);
+        may_take
+    }
+
+    fn release(&mut self, file_system: FileSystem) {
+        let account = self.account(file_system);
+        account.taken -= 1;
+        let is_unused = account.taken == 0 && account.waiting.is_empty();
+        self.taken -= 1;
+        if is_unused {
+            self.file_systems.remove(&file_system);
         }
+    }
+
+    /// Takes a permit for the longest waiter: of this file system, or else of another that may now have one more.
+    fn next(&mut self, first: FileSystem, workers: usize) -> Option<(W, FileSystem)> {
+        let others: Vec<FileSystem> = self.file_systems.keys().copied().filter(|other| *other != first).collect();
+        [first].into_iter().chain(others).find_map(|file_system| {
+            if self.file_systems.get(&file_system).is_none_or(|account| account.waiting.is_empty()) {
+                return None;
+            }
+            let taken = self.take(file_system, workers);
+            taken.then(|| self.account(file_system).waiting.pop_front()).flatten().map(|waiter| (waiter, file_system))
+        })
+    }
+}
+
+/// Whether a file system that has `own` of the `total` permits taken may have one more.
+///
+/// It may have half of the workers that no other file system holds, so that each further one that hangs leaves half of
+/// the rest, but one in any case. The last worker is never one that waits for a file system that can hang for ever,
+/// unless it is the only one.
+fn may_take(kind: Kind, own: usize, total: usize, workers: usize) -> bool {
+    let available = workers - (total - own);
+    let limit = match kind {
+        // Which of its reads would block cannot be known, so every one has a permit: half would cost half of the pool.
+        Kind::Memory | Kind::Stacked => available - 1,
+        Kind::Local | Kind::Remote => available / 2,
+    };
+    let leaves_one = kind != Kind::Remote || total + 1 < workers || workers == 1;
+    own < limit.max(1) && total < workers && leaves_one
+}
+
+impl<W> DiskPermit<W> {
+    /// The file system that it is for.
+    pub fn file_system(&self) -> FileSystem {
+        self.file_system
+    }
+}
+
+impl<W> Drop for DiskPermit<W> {
+    fn drop(&mut self) {
+        let mut state = self.permits.state();
+        state.release(self.file_system);
+        let next = state.next(self.file_system, self.permits.workers);
+        drop(state);
+        if let Some((waiter, file_system)) = next {
+            (self.permits.deliver)(waiter, self.permits.permit(file_system));
+        }
+    }
+}
+
+impl<W> fmt::Debug for DiskPermits<W> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("DiskPermits").field("workers", &self.workers).finish_non_exhaustive()
+    }
+}
+
+impl<W> fmt::Debug for DiskPermit<W> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("DiskPermit").field(&self.file_system).finish()
+    }
+}
+
+/// An open file of the content folder. On a file system whose close may block, dropping it leaves the close to a worker
+/// with a permit.
+#[derive(Debug)]
+pub(super) struct ContentFile<W: From<File>> {
+    /// Taken by drop alone.
+    file: Option<File>,
+    file_system: FileSystem,
+    permits: Arc<DiskPermits<W>>,
+}
+
+impl<W: From<File>> ContentFile<W> {
+    pub fn new(file: File, file_system: FileSystem, permits: &Arc<DiskPermits<W>>) -> Self {
+        ContentFile { file: Some(file), file_system, permits: Arc::clone(permits) }
+    }
+
+    /// The file system that it lies on.
+    pub fn file_system(&self) -> FileSystem {
+        self.file_system
+    }
+}
+
+impl<W: From<File>> Deref for ContentFile<W> {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        self.file.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl<W: From<File>> Drop for ContentFile<W> {
+    fn drop(&mut self) {
+        if self.file_system.kind == Kind::Remote
+            && let Some(file) = self.file.take()
+        {
+            self.permits.wait(self.file_system, file.into());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCAL: FileSystem = FileSystem { id: 0, kind: Kind::Local };
+
+    fn remote(id: u64) -> FileSystem {
+        FileSystem { id, kind: Kind::Remote }
+    }
+
+    #[test]
+    fn each_file_system_has_permits_of_its_own() {
+        for (workers, hung, left) in [(1, 1, 0), (2, 1, 1), (8, 4, 2), (64, 32, 16)] {
+            let permits = DiskPermits::<u32>::new(NonZeroUsize::new(workers).expect("not zero"), Box::new(|_, _| {}));
+            let take = |file_system| -> Vec<DiskPermit<u32>> {
+                std::iter::from_fn(|| permits.try_acquire(file_system)).collect()
+            };
+            let hung_permits = take(remote(1));
+            assert_eq!((hung_permits.len(), take(LOCAL).len()), (hung, left), "{workers} workers");
+            let many: Vec<_> = (2..100).map(|id| take(remote(id))).collect();
+            let hung = hung + many.iter().map(Vec::len).sum::<usize>();
+            assert!(
+                workers == 1 || (hung < workers && permits.try_acquire(LOCAL).is_some()),
+                "{hung} of {workers} hang"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_system_that_cannot_tell_what_blocks_has_all_workers_but_one() {
+        let permits = DiskPermits::<u32>::new(NonZeroUsize::new(8).expect("not zero"), Box::new(|_, _| {}));
+        let stacked = FileSystem { id: 1, kind: Kind::Stacked };
+        let taken: Vec<_> = std::iter::from_fn(|| permits.try_acquire(stacked)).collect();
+        assert_eq!(taken.len(), 7);
+    }
+
+    #[test]
+    fn a_released_permit_goes_to_the_longest_waiter_and_then_to_other_file_systems() {
+        let delivered = Arc::new(Mutex::new(Vec::new()));
+        let inbox = Arc::clone(&delivered);
+        let deliver = Box::new(move |waiter, permit| inbox.lock().expect("no panic").push((waiter, permit)));
+        let permits = DiskPermits::new(NonZeroUsize::new(2).expect("not zero"), deliver);
+        let held = permits.try_acquire(remote(1)).expect("nobody else wants it");
+        assert!(permits.wait(remote(1), 1) && !permits.wait(remote(1), 2) && !permits.wait(remote(2), 3));
+        let next = || delivered.lock().expect("no panic").pop();
+        assert!(next().is_none());
+        let mut held = Some(held);
+        for waiter in 1..=3 {
+            drop(held.take());
+            let (delivered, permit) = next().expect("a waiter");
+            assert_eq!(delivered, waiter);
+            held = Some(permit);
+        }
+        drop(held);
+        assert_eq!(permits.state().taken, 0);
     }
 }

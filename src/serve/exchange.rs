@@ -1,20 +1,20 @@
 //! An exchange: one request and its answer, from the moment it is decided until the last byte is sent.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use socket2::Socket;
 
-use super::disk::DiskRight;
-use super::pool::Pool;
+use super::pool::{ContentFile, DiskPermit, Pool};
 use super::transfer::{Progress, Transfer};
-use crate::http::framing::Content;
+use crate::http::framing;
 use crate::http::multipart::Section;
 use crate::http::response::Body;
 use crate::http::target::{self, Path};
 use crate::http::{Method, Refusal, Request, Response, head};
 use crate::limits::{LINGER_TIME, STALL_PROGRESS};
 use crate::ops::access_log::{Line, Peer};
-use crate::site::{self, Found, Reach};
+use crate::site::{CachedFile, Content, FileSystem, Found, Lookup};
 
 /// An answer under way.
 #[derive(Debug)]
@@ -37,35 +37,51 @@ pub(super) enum After {
     Linger(Duration),
 }
 
+/// Where the bytes of a file come from.
+enum Source {
+    File(ContentFile),
+    /// Memory, which holds all of them.
+    Cached(Arc<CachedFile>),
+}
+
+impl Source {
+    fn new(content: Content, pool: &Pool) -> Self {
+        match content {
+            Content::Opened(file, file_system) => Source::File(ContentFile::new(file, file_system, &pool.disk)),
+            Content::Cached(cached) => Source::Cached(cached),
+        }
+    }
+}
+
 /// Bytes of a usual response head, so that it is written without growing.
 const LEAD_CAPACITY: usize = 512;
 
 impl Exchange {
-    /// The answer to a request that had begun by then. `said` is what it was read from. None if the disk has to be waited for
-    /// and nobody may: there is no `right` to do so, and none to be had.
+    /// The answer to a request that had begun by then. `said` is what it was read from. Fails with the file system whose
+    /// disk permit it needs if there is neither that `permit` nor another to be had.
     pub fn answer(
         request: &Request,
         begun: Instant,
         said: &[u8],
-        mut right: Option<DiskRight>,
+        mut permit: Option<DiskPermit>,
         peer: &Peer,
         pool: &Pool,
-    ) -> Option<Self> {
+    ) -> Result<Self, FileSystem> {
         let now = SystemTime::now();
-        let (response, content) = response(request, begun, &mut right, pool, now)?;
+        let (response, content) = response(request, begun, &mut permit, pool, now)?;
         let persistent = request.persistent && !response.close && !pool.stop.is_finishing();
         let after = match (persistent, request.content) {
-            (true, Content::Dropped(to_drop)) => After::NextRequest { to_drop },
+            (true, framing::Content::Dropped(to_drop)) => After::NextRequest { to_drop },
             (true, _) => After::NextRequest { to_drop: 0 },
             (false, _) => After::Linger(pool.settings.stall_timeout),
         };
         let log = pool.log.as_ref();
         let log_line = log.map(|log| log.begin(peer, head::first_line(said), Some(request), response.status));
         let mut exchange = Exchange::new(response, content, after, log_line, pool, now);
-        if let Some(right) = right {
-            exchange.allow_disk(right);
+        if let Some(permit) = permit {
+            exchange.allow_disk(permit);
         }
-        Some(exchange)
+        Ok(exchange)
     }
 
     /// The answer to a request that was not read, after which none is read. `said` is what came of it.
@@ -81,13 +97,13 @@ impl Exchange {
 
     fn new(
         response: Response,
-        content: Option<site::Content>,
+        content: Option<Source>,
         after: After,
         log_line: Option<Line>,
         pool: &Pool,
         now: SystemTime,
     ) -> Self {
-        let kept = if let Some(site::Content::Kept(kept)) = &content { kept.content.len() } else { 0 };
+        let kept = if let Some(Source::Cached(kept)) = &content { kept.content.len() } else { 0 };
         let mut lead = String::with_capacity(LEAD_CAPACITY + kept);
         let persistent = matches!(after, After::NextRequest { .. });
         let head_length = response.write(&mut lead, persistent, pool.settings.cors.as_ref(), now);
@@ -99,8 +115,8 @@ impl Exchange {
         let mut section = Section { text: lead.into_bytes(), bytes };
         let file = match content {
             None => None,
-            Some(site::Content::Opened(file)) => Some(file),
-            Some(site::Content::Kept(kept)) => {
+            Some(Source::File(file)) => Some(file),
+            Some(Source::Cached(kept)) => {
                 [&mut section].into_iter().chain(&mut further).for_each(|section| section.take_from(&kept.content));
                 None
             }
@@ -118,9 +134,21 @@ impl Exchange {
         progress
     }
 
-    /// Allows the next read of the file to wait for the disk.
-    pub fn allow_disk(&mut self, right: DiskRight) {
-        self.transfer.allow_disk(right);
+    /// Allows the next read of the file to block.
+    pub fn allow_disk(&mut self, permit: DiskPermit) {
+        self.transfer.allow_disk(permit);
+    }
+
+    /// The line of the access log, for what happens to the answer after all of it is sent.
+    pub fn take_log_line(&mut self) -> Option<Box<Line>> {
+        self.log_line.take()
+    }
+
+    /// Does not count these bytes as sent: the socket took them, but the client did not.
+    pub fn subtract_unacknowledged(&mut self, bytes: u64) {
+        if let Some(line) = &mut self.log_line {
+            line.sent = line.sent.saturating_sub(bytes);
+        }
     }
 
     /// What comes when all is sent.
@@ -139,41 +167,46 @@ impl Exchange {
     }
 }
 
-/// Decides the answer, and opens the file it takes bytes from. None if the disk has to be waited for and may not.
+/// Decides the answer, and opens the file it takes bytes from. Fails with the file system whose disk permit is missing.
 fn response(
     request: &Request,
     begun: Instant,
-    right: &mut Option<DiskRight>,
+    permit: &mut Option<DiskPermit>,
     pool: &Pool,
     now: SystemTime,
-) -> Option<(Response, Option<site::Content>)> {
+) -> Result<(Response, Option<Source>), FileSystem> {
     if let Some(response) = Response::to_method(request) {
-        return Some((response, None));
+        return Ok((response, None));
     }
-    let decided = target::read(request.target).and_then(|target| {
-        Ok(match find(&target.path, begun, right, pool)? {
-            Found::File(resource) => {
-                let response = Response::file(request, resource.representation, &pool.settings.parts, now);
-                Some((response, Some(resource.content)))
-            }
-            Found::Folder => Some((Response::redirect(target.path.location(target.query)), None)),
-            Found::NotInMemory => None,
-        })
-    });
-    let (response, file) = decided.unwrap_or_else(|refusal| Some((Response::refusal(refusal), None)))?;
-    Some(if request.method == Method::Head { (response.without_body(), None) } else { (response, file) })
+    let target = match target::read(request.target) {
+        Ok(target) => target,
+        Err(refusal) => return Ok((Response::refusal(refusal), None)),
+    };
+    let (response, content) = match find(&target.path, begun, permit, pool) {
+        Ok(Found::File(resource)) => {
+            let response = Response::file(request, resource.representation, &pool.settings.parts, now);
+            (response, Some(Source::new(resource.content, pool)))
+        }
+        Ok(Found::Folder) => (Response::redirect(target.path.location(target.query)), None),
+        Ok(Found::WouldBlock(file_system)) => return Err(file_system),
+        Err(refusal) => (Response::refusal(refusal), None),
+    };
+    Ok(if request.method == Method::Head { (response.without_body(), None) } else { (response, content) })
 }
 
-/// Finds what a path leads to, with the right to wait for the disk if that is needed and there is one to be had.
-fn find(path: &Path, begun: Instant, right: &mut Option<DiskRight>, pool: &Pool) -> Result<Found, Refusal> {
-    if right.is_none() {
-        let found = pool.site.find(path, begun, Reach::Memory);
-        if !matches!(found, Ok(Found::NotInMemory)) {
-            return found;
+/// Finds what a path leads to, with a disk permit if that is needed and there is one to be had.
+fn find(path: &Path, begun: Instant, permit: &mut Option<DiskPermit>, pool: &Pool) -> Result<Found, Refusal> {
+    loop {
+        let lookup = match permit {
+            Some(permit) => {
+                pool.places.pass_on();
+                Lookup::MayBlock(permit.file_system())
+            }
+            None => Lookup::CachedOnly,
+        };
+        match pool.site.find(path, begun, lookup)? {
+            Found::WouldBlock(file_system) if pool.may_block(file_system, permit) => {}
+            found => return Ok(found),
         }
     }
-    if !pool.may_wait_for_disk(right) {
-        return Ok(Found::NotInMemory);
-    }
-    pool.site.find(path, begun, Reach::Disk)
 }

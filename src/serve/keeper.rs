@@ -1,7 +1,7 @@
 //! The thread of a lot: waits in poll(2) for the clients of all who are parked there, and keeps every deadline.
 //!
-//! It never writes to a client and never touches a file; whatever it finds ready, expired or superfluous goes back into the
-//! channel, for a worker to deal with.
+//! It never writes to a client and never touches a file. Connections that are idle or have had their last answer it closes
+//! itself; whatever else it finds ready or late goes back into the channel, for a worker to deal with.
 //!
 //! To wait in poll costs half a microsecond for each connection, each time. So that a lively connection does not pay for all
 //! the sleeping ones, there are two lots with a thread each: the *recent* one takes whoever is parked; who has waited there
@@ -16,8 +16,10 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use super::Event;
+use super::connection::Wakeup;
 use super::lot::{Interest, Lot, Parked};
-use super::pool::Pool;
+use super::pool::{Pool, Waiter};
 use super::wake::Wake;
 use crate::limits::LINGER_TIME;
 
@@ -33,6 +35,13 @@ const NAP_MAX: Duration = Duration::from_millis(2);
 /// How often those who send in drops are looked after.
 const DROPS_LOOK: Duration = Duration::from_millis(50);
 
+/// How often those that wait for a disk permit are looked after.
+const WAITERS_LOOK: Duration = Duration::from_millis(200);
+
+/// How long a client that has closed its side still waits for the disk. A client may close it when it has sent its last
+/// request and read on, but most that do have left, and only a reset that comes when they are sent something would tell.
+const HALF_CLOSED_TIME: Duration = Duration::from_secs(1);
+
 /// How long a connection stays in the recent lot, and how often those who have stayed so long are passed on.
 const SETTLING: Duration = Duration::from_secs(1);
 
@@ -44,20 +53,21 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// Keeps one lot.
 pub(super) struct Keeper<'a> {
-    pool: &'a Pool<'a>,
+    pool: &'a Pool,
     lot: &'a Lot,
     /// Where those move on to who have not been ready for long.
     settled: Option<&'a Lot>,
     parked: Vec<Parked>,
     drops: Vec<Parked>,
     next_drops_look: Instant,
+    next_waiters_look: Instant,
     next_settling: Instant,
     next_deadline: Instant,
     draining_since: Option<Instant>,
 }
 
 impl<'a> Keeper<'a> {
-    pub fn new(pool: &'a Pool<'a>, lot: &'a Lot, settled: Option<&'a Lot>) -> Self {
+    pub fn new(pool: &'a Pool, lot: &'a Lot, settled: Option<&'a Lot>) -> Self {
         let now = Instant::now();
         Keeper {
             pool,
@@ -66,6 +76,7 @@ impl<'a> Keeper<'a> {
             parked: Vec::new(),
             drops: Vec::new(),
             next_drops_look: now,
+            next_waiters_look: now,
             next_settling: now,
             next_deadline: now,
             draining_since: None,
@@ -100,7 +111,7 @@ impl<'a> Keeper<'a> {
             self.next_deadline = self.next_deadline.min(newcomer.deadline);
             match newcomer.interest {
                 Interest::Drops => self.drops.push(newcomer),
-                Interest::Readable | Interest::Writable => self.parked.push(newcomer),
+                Interest::Readable | Interest::Writable | Interest::Leaving => self.parked.push(newcomer),
             }
         }
         self.lot.set_lively(self.parked.len());
@@ -110,7 +121,9 @@ impl<'a> Keeper<'a> {
     fn wake_at(&self) -> Instant {
         let drops = (!self.drops.is_empty()).then_some(self.next_drops_look);
         let settling = (self.settled.is_some() && !self.parked.is_empty()).then_some(self.next_settling);
-        [drops, settling].into_iter().flatten().fold(self.next_deadline, Instant::min)
+        // One lot looks after those that wait for the disk.
+        let waiters = self.settled.filter(|_| self.pool.disk.has_waiting()).map(|_| self.next_waiters_look);
+        [drops, settling, waiters].into_iter().flatten().fold(self.next_deadline, Instant::min)
     }
 
     fn look_at_the_clock(&mut self) {
@@ -123,16 +136,51 @@ impl<'a> Keeper<'a> {
             settled.park(self.parked.extract_if(.., |parked| now >= parked.since + SETTLING));
             self.next_settling = now + SETTLING;
         }
+        if self.settled.is_some() && now >= self.next_waiters_look {
+            self.look_at_waiters(now);
+            self.next_waiters_look = now + WAITERS_LOOK;
+        }
         if now >= self.next_deadline {
-            self.release(|parked| parked.deadline <= now);
+            for mut late in self.extract(|parked| parked.deadline <= now) {
+                if !late.connection.is_quiet() {
+                    self.pool.queue(late.connection, Wakeup::TimedOut);
+                } else if let Some(deadline) = late.connection.extend(now, self.pool) {
+                    late.deadline = deadline;
+                    self.parked.push(late);
+                }
+            }
             let deadlines = self.parked.iter().chain(&self.drops).map(|parked| parked.deadline);
             self.next_deadline = deadlines.min().unwrap_or(now + LONGEST_SLEEP).max(now + TICK);
         }
     }
 
+    /// Sends back those that wait for a disk permit and should no longer: their client has left, or their time is over.
+    fn look_at_waiters(&self, now: Instant) {
+        let cut = self.pool.stop.is_cut();
+        let late = self.pool.disk.extract(|waiters| {
+            let connections: Vec<&Parked> = waiters.iter().filter_map(|waiter| waiter.connection()).collect();
+            let mut left = has_left(&connections).into_iter();
+            let is_late = |parked: &Parked, left: PollFlags| {
+                let half_closed = left.contains(PollFlags::RDHUP) && now >= parked.since + HALF_CLOSED_TIME;
+                cut || half_closed || left.intersects(PollFlags::HUP | PollFlags::ERR) || now >= parked.deadline
+            };
+            waiters
+                .iter()
+                .map(|waiter| {
+                    waiter.connection().is_some_and(|parked| left.next().is_some_and(|left| is_late(parked, left)))
+                })
+                .collect()
+        });
+        for waiter in late {
+            let Waiter::Connection(parked) = waiter else { continue };
+            let is_late = !cut && now >= parked.deadline;
+            self.pool.queue(parked.connection, if is_late { Wakeup::DiskTimedOut } else { Wakeup::Abandoned });
+        }
+    }
+
     /// While the server ends: idle connections go at once, those that linger soon, and when the time is up everybody.
     fn drain(&mut self) {
-        let Pool { stop, settings, admission, .. } = self.pool;
+        let Pool { stop, settings, admission, events, .. } = self.pool;
         if !stop.is_finishing() {
             return;
         }
@@ -140,12 +188,15 @@ impl<'a> Keeper<'a> {
         let since = *self.draining_since.get_or_insert(now);
         if now >= since + settings.drain_timeout && stop.cut() {
             log::warn!("the time to finish is over, connections cut: {}", admission.connections());
+            let _ = events.send(Event::Cut);
         }
         let cut = stop.is_cut();
         let lingered = now >= since + LINGER_TIME;
-        self.release(|Parked { connection, .. }| {
-            cut || connection.is_idle() || (lingered && connection.is_lingering())
-        });
+        if cut {
+            self.extract(|_| true).into_iter().for_each(|parked| self.pool.queue(parked.connection, Wakeup::Abandoned));
+            self.look_at_waiters(now);
+        }
+        drop(self.extract(|Parked { connection, .. }| connection.is_idle() || (lingered && connection.is_lingering())));
         for step in [since + LINGER_TIME, since + settings.drain_timeout] {
             if step > now {
                 self.next_deadline = self.next_deadline.min(step);
@@ -153,31 +204,46 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// Closes idle connections that somebody else needs, those first that have been idle for longest.
+    /// Closes idle connections where others need what they hold, those first that have been idle for longest.
     fn give_up(&mut self) {
         let wanted = self.lot.take_to_give_up();
         if wanted == 0 {
             return;
         }
-        let idle = self.parked.iter().filter(|parked| parked.connection.is_idle());
-        let mut idle_since: Vec<Instant> = idle.map(|parked| parked.since).collect();
-        if wanted < idle_since.len() {
-            let (_, last, _) = idle_since.select_nth_unstable(wanted - 1);
-            let last = *last;
-            self.release(|parked| parked.connection.is_idle() && parked.since <= last);
-        } else {
-            self.release(|parked| parked.connection.is_idle());
+        let now = Instant::now();
+        let mut closed = 0;
+        let mut idle = self.extract(|parked| parked.connection.is_idle());
+        idle.sort_unstable_by_key(|parked| parked.since);
+        for mut parked in idle {
+            if closed < wanted {
+                match parked.connection.extend(now, self.pool) {
+                    // It is not idle after all: its client still takes its answer.
+                    Some(deadline) => parked.deadline = deadline,
+                    None => {
+                        closed += 1;
+                        continue;
+                    }
+                }
+            }
+            self.parked.push(parked);
         }
     }
 
-    /// Puts these connections into the channel, as expired.
-    fn release(&mut self, which: impl Fn(&Parked) -> bool) {
+    /// Takes these connections out of the lot.
+    fn extract(&mut self, which: impl Fn(&Parked) -> bool) -> Vec<Parked> {
         let parked = self.parked.extract_if(.., |parked| which(parked));
-        for mut released in parked.chain(self.drops.extract_if(.., |parked| which(parked))) {
-            released.connection.expire();
-            self.pool.queue(released.connection);
-        }
+        parked.chain(self.drops.extract_if(.., |parked| which(parked))).collect()
     }
+}
+
+/// What poll(2) says at once of the clients that leave.
+fn has_left(connections: &[&Parked]) -> Vec<PollFlags> {
+    let mut awaited: Vec<PollFd> =
+        connections.iter().map(|parked| PollFd::new(&parked.connection, Interest::Leaving.events())).collect();
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    // Where it fails, nothing is known to have left.
+    let _ = poll(&mut awaited, Some(&at_once));
+    awaited.iter().map(PollFd::revents).collect()
 }
 
 /// Polls until some of these connections are ready, the bell rings or the time has come, and puts the ready ones into the
@@ -203,9 +269,8 @@ fn release_ready(pool: &Pool, parked: &mut Vec<Parked>, bell: Option<&Wake>, unt
     }
     let now = Instant::now();
     let mut ready = ready.into_iter();
-    for mut released in parked.extract_if(.., |_| ready.next() == Some(true)) {
-        released.connection.found_ready(now);
-        pool.queue(released.connection);
+    for released in parked.extract_if(.., |_| ready.next() == Some(true)) {
+        pool.queue(released.connection, Wakeup::Ready(now));
     }
     true
 }
@@ -215,6 +280,7 @@ impl Interest {
         match self {
             Interest::Readable | Interest::Drops => PollFlags::IN,
             Interest::Writable => PollFlags::OUT,
+            Interest::Leaving => PollFlags::RDHUP,
         }
     }
 }

@@ -15,6 +15,8 @@ pub(super) enum Interest {
     Writable,
     /// More of what came in drops so far: nothing that is urgent.
     Drops,
+    /// Nothing of its client but that it leaves.
+    Leaving,
 }
 
 /// A connection that waits for its client, no longer than until the deadline.

@@ -7,8 +7,11 @@
 
 use std::io;
 use std::num::NonZeroUsize;
-use std::thread::{self, Scope};
-use std::time::Duration;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::http::Cors;
 use crate::http::range::Parts;
@@ -27,8 +30,10 @@ mod listener;
 mod lot;
 mod places;
 mod pool;
+mod receive;
 #[cfg(any(test, fuzzing))]
 pub mod rehearsal;
+mod send_queue;
 mod stop;
 mod transfer;
 mod wake;
@@ -66,51 +71,91 @@ pub struct Settings {
     pub cors: Option<Cors>,
 }
 
-/// Serves the site on the listener until `stop` says so and the answers under way are finished.
+/// What the thread that runs the server hears of the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Event {
+    Ended,
+    Panicked,
+    /// What was under way when the time to finish was over has been cut.
+    Cut,
+}
+
+/// How long the threads may take to end after connections were cut. One that still waits for a file system ends with the
+/// process.
+const CUT_TIME: Duration = Duration::from_secs(1);
+
+/// Serves the site on the listener until `stop` says so and the answers under way are finished, or cut. The process should
+/// end then: a thread that waits for a file system that hangs is left behind.
 ///
-/// Fails only where the server cannot begin: no descriptors, no threads.
+/// Fails where the server cannot begin (no descriptors, no threads), and where it cannot go on, because a thread that every
+/// connection needs has panicked.
 pub fn run(
     settings: &Settings,
     listener: Listener,
-    site: &Site,
+    site: Arc<Site>,
     log: Option<AccessLog>,
-    stop: &Stop,
+    stop: Arc<Stop>,
 ) -> io::Result<()> {
-    let pool = Pool::new(settings, site, log, stop)?;
-    thread::scope(|scope| {
-        let started = start(scope, &pool, listener);
-        if started.is_err() {
-            // Those that did start must not wait for the others for ever.
-            stop.finish();
-            pool.end();
-        }
-        started
-    })
+    let (sender, events) = unbounded();
+    let pool = Arc::new(Pool::new(settings.clone(), site, log, stop, sender)?);
+    let threads = start(&pool, listener)?;
+    wait(threads, &events)
 }
 
-fn start<'scope>(scope: &'scope Scope<'scope, '_>, pool: &'scope Pool, listener: Listener) -> io::Result<()> {
+/// Starts all threads and returns how many. Where one cannot be started, those before it go on.
+fn start(pool: &Arc<Pool>, listener: Listener) -> io::Result<usize> {
     for number in 1..=pool.settings.workers.get() {
-        spawn(scope, format!("worker-{number}"), || worker::work(pool))?;
+        spawn(pool, format!("worker-{number}"), worker::work)?;
     }
     let permit = pool.admission.acceptor();
-    spawn(scope, "acceptor".into(), move || acceptor::accept(pool, listener, permit))?;
-    spawn(scope, "settled-lot".into(), || {
-        let _guard = pool.end_on_panic();
-        Keeper::new(pool, &pool.settled, None).keep();
-    })?;
-    spawn(scope, "recent-lot".into(), || {
-        let _guard = pool.end_on_panic();
+    spawn(pool, "settled-lot".into(), |pool| Keeper::new(pool, &pool.settled, None).keep())?;
+    spawn(pool, "recent-lot".into(), |pool| {
         Keeper::new(pool, &pool.recent, Some(&pool.settled)).keep();
         pool.end();
-    })
+    })?;
+    spawn(pool, "acceptor".into(), move |pool| acceptor::accept(pool, listener, permit))?;
+    Ok(pool.settings.workers.get() + THREADS_BESIDE_WORKERS)
 }
 
-fn spawn<'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    name: String,
-    task: impl FnOnce() + Send + 'scope,
-) -> io::Result<()> {
-    thread::Builder::new().name(name).spawn_scoped(scope, task).map(drop)
+fn spawn(pool: &Arc<Pool>, name: String, task: impl FnOnce(&Pool) + Send + 'static) -> io::Result<()> {
+    let pool = Arc::clone(pool);
+    let run = move || {
+        let _end = End(pool.events.clone());
+        task(&pool);
+    };
+    thread::Builder::new().name(name).spawn(run).map(drop)
+}
+
+/// Tells how a thread ended.
+struct End(Sender<Event>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        // It fails when nothing waits for the threads any more.
+        let _ = self.0.send(if thread::panicking() { Event::Panicked } else { Event::Ended });
+    }
+}
+
+fn wait(threads: usize, events: &Receiver<Event>) -> io::Result<()> {
+    let mut running = threads;
+    let mut until = None;
+    while running > 0 {
+        let event = match until {
+            None => events.recv().ok(),
+            Some(until) => events.recv_deadline(until).ok(),
+        };
+        match event {
+            Some(Event::Ended) => running -= 1,
+            // Better a server that is started again than one that answers nothing.
+            Some(Event::Panicked) => return Err(io::Error::other("a thread that every connection needs has panicked")),
+            Some(Event::Cut) => until = Some(Instant::now() + CUT_TIME),
+            None => {
+                log::warn!("threads that still wait for a file system: {running}; they end with the process");
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What the threads share: the channel and the places at it, the lots, the buffers, and the count of workers that wait for a
 //! client.
 
+use std::fs::File;
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,17 +10,18 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::Settings;
 use super::admission::Admission;
-use super::connection::Connection;
-use super::disk::{Disk, DiskRight};
-use super::lot::Lot;
+use super::connection::{Connection, Wakeup};
+use super::disk::{self, DiskPermits};
+use super::lot::{Lot, Parked};
 use super::places::Places;
+use super::send_queue::SendQueues;
 use super::stop::Stop;
 use super::transfer::CHUNK;
+use super::{Event, Settings};
 use crate::limits::SHED_MAX;
 use crate::ops::AccessLog;
-use crate::site::Site;
+use crate::site::{FileSystem, Site};
 
 /// How long a worker may wait for a client while nobody else needs it: long enough for the next request of a client that
 /// asks without pause (which saves it the way through the lot), and short beside what a person notices.
@@ -28,39 +30,88 @@ pub(super) const CLIENT_WAIT: Duration = Duration::from_millis(5);
 /// So many connections that are parked and may be ready soon are a crowd: no worker waits for one of them.
 pub(super) const CROWD: usize = 8;
 
+/// What the channel carries.
+#[derive(Debug)]
+pub(super) enum Task {
+    Serve(Connection, Wakeup),
+    /// To close a file of a file system where that may block.
+    CloseFile(File, DiskPermit),
+    /// The worker that receives it ends.
+    End,
+}
+
+/// What waits for a disk permit.
+#[derive(Debug)]
+pub(super) enum Waiter {
+    /// A connection, parked with nothing to wait for but its deadline and the client's leaving.
+    Connection(Parked),
+    /// A file to be closed.
+    File(File),
+}
+
+pub(super) type DiskPermit = disk::DiskPermit<Waiter>;
+pub(super) type ContentFile = disk::ContentFile<Waiter>;
+
 /// Everything that acceptor, workers and lots share.
 #[derive(Debug)]
-pub(super) struct Pool<'a> {
-    pub settings: &'a Settings,
-    pub site: &'a Site,
+pub(super) struct Pool {
+    pub settings: Settings,
+    pub site: Arc<Site>,
     pub log: Option<AccessLog>,
-    pub stop: &'a Stop,
+    pub stop: Arc<Stop>,
     /// Where connections are parked.
     pub recent: Lot,
     /// Where those wait that were parked and not ready for long.
     pub settled: Lot,
     pub admission: Arc<Admission>,
-    pub disk: Arc<Disk>,
+    pub disk: Arc<DiskPermits<Waiter>>,
     pub places: Places,
     /// How many transfers have [`Headroom`](super::headroom::Headroom).
     pub headroom: Arc<AtomicUsize>,
-    /// None ends the worker that receives it.
-    sender: Sender<Option<Connection>>,
-    receiver: Receiver<Option<Connection>>,
+    pub send_queues: SendQueues,
+    /// Where the thread that runs the server hears of the others.
+    pub events: Sender<Event>,
+    sender: Sender<Task>,
+    receiver: Receiver<Task>,
     /// A stack, so that the buffer used last, which is still in the cache of the processor, is used next.
     buffers: Mutex<Vec<Box<[u8]>>>,
     waiting: AtomicUsize,
+    /// Makes it seem that nothing is in memory.
+    #[cfg(test)]
+    cold: std::sync::atomic::AtomicBool,
+    /// How often a file was read with a permit.
+    #[cfg(test)]
+    reads: AtomicUsize,
 }
 
 /// The right of a worker to wait for its client; given back when dropped.
 pub(super) struct Leisure<'a>(&'a AtomicUsize);
 
-impl<'a> Pool<'a> {
-    pub fn new(settings: &'a Settings, site: &'a Site, log: Option<AccessLog>, stop: &'a Stop) -> io::Result<Self> {
+impl Pool {
+    pub fn new(
+        settings: Settings,
+        site: Arc<Site>,
+        log: Option<AccessLog>,
+        stop: Arc<Stop>,
+        events: Sender<Event>,
+    ) -> io::Result<Self> {
         let (recent, settled) = (Lot::new()?, Lot::new()?);
         let admission = Admission::new(settings.max_connections, [recent.bell(), settled.bell()].map(Arc::clone));
-        // Room for every connection that there can be and for the end of every worker: sending never blocks.
-        let (sender, receiver) = bounded(settings.max_connections + SHED_MAX + settings.workers.get());
+        // Sending never blocks: there is room for every connection that there can be, for a close by every worker, and for
+        // the end of every worker.
+        let (sender, receiver) = bounded(settings.max_connections + SHED_MAX + 2 * settings.workers.get());
+        let deliver = sender.clone();
+        let disk = DiskPermits::new(
+            settings.workers,
+            Box::new(move |waiter, permit| {
+                let task = match waiter {
+                    Waiter::Connection(parked) => Task::Serve(parked.connection, Wakeup::DiskPermit(permit)),
+                    Waiter::File(file) => Task::CloseFile(file, permit),
+                };
+                // It fails when the server has ended.
+                let _ = deliver.send(task);
+            }),
+        );
         Ok(Pool {
             settings,
             site,
@@ -69,43 +120,50 @@ impl<'a> Pool<'a> {
             recent,
             settled,
             admission,
-            disk: Disk::new(settings.workers, sender.clone()),
+            disk,
             places: Places::new(processors()),
             headroom: Arc::default(),
+            send_queues: SendQueues::new(),
+            events,
             sender,
             receiver,
             buffers: Mutex::default(),
             waiting: AtomicUsize::new(0),
+            #[cfg(test)]
+            cold: false.into(),
+            #[cfg(test)]
+            reads: 0.into(),
         })
     }
 
     /// Puts a connection at the end of the channel.
-    pub fn queue(&self, connection: Connection) {
-        self.send(Some(connection));
+    pub fn queue(&self, connection: Connection, wakeup: Wakeup) {
+        self.send(Task::Serve(connection, wakeup));
     }
 
-    /// Ends everything when it is dropped while a thread that everybody needs panics: better a server that is started again
-    /// than one that answers nobody.
-    pub fn end_on_panic(&self) -> EndOnPanic<'_> {
-        EndOnPanic(self)
+    /// Lets a connection wait for a disk permit, watched by the lot of the recent.
+    pub fn wait_for_disk(&self, file_system: FileSystem, parked: Parked) {
+        if self.disk.wait(file_system, Waiter::Connection(parked)) {
+            self.recent.wake();
+        }
     }
 
     /// Ends all workers, once they have served what is in the channel.
     pub fn end(&self) {
         for _ in 0..self.settings.workers.get() {
-            self.send(None);
+            self.send(Task::End);
         }
     }
 
-    fn send(&self, message: Option<Connection>) {
-        self.sender.send(message).expect("the pool holds a receiver itself");
+    fn send(&self, task: Task) {
+        self.sender.send(task).expect("the pool holds a receiver itself");
     }
 
-    /// The next connection to serve; None when there will be no more.
-    pub fn next(&self) -> Option<Connection> {
+    /// The next task of a worker.
+    pub fn next(&self) -> Task {
         // Who is awake without a place, after it has waited elsewhere, may as well take what is there.
-        if let Ok(message) = self.receiver.try_recv() {
-            return message;
+        if let Ok(task) = self.receiver.try_recv() {
+            return task;
         }
         self.places.take();
         self.receiver.recv().expect("the pool holds a sender itself")
@@ -131,16 +189,16 @@ impl<'a> Pool<'a> {
         })
     }
 
-    /// Whether the worker may wait for the disk: with the `right` that it has, or with one that is to be had. The place is
-    /// passed on then.
-    pub fn may_wait_for_disk(&self, right: &mut Option<DiskRight>) -> bool {
-        if right.is_none() {
-            *right = self.disk.right();
+    /// Whether the worker may block on this file system: with the `permit` that it has, or with one that is to be had. The
+    /// place is passed on then.
+    pub fn may_block(&self, file_system: FileSystem, permit: &mut Option<DiskPermit>) -> bool {
+        if permit.as_ref().is_none_or(|permit| permit.file_system() != file_system) {
+            *permit = self.disk.try_acquire(file_system);
         }
-        if right.is_some() {
+        if permit.is_some() {
             self.places.pass_on();
         }
-        right.is_some()
+        permit.is_some()
     }
 
     /// Lends a buffer of [`CHUNK`] bytes.
@@ -154,15 +212,35 @@ impl<'a> Pool<'a> {
     }
 }
 
-/// See [`Pool::end_on_panic`].
-pub(super) struct EndOnPanic<'a>(&'a Pool<'a>);
+#[cfg(test)]
+impl Pool {
+    pub fn set_cold(&self, cold: bool) {
+        self.cold.store(cold, Ordering::SeqCst);
+    }
 
-impl Drop for EndOnPanic<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.stop.finish();
-            self.0.end();
-        }
+    pub fn is_cold(&self) -> bool {
+        self.cold.load(Ordering::SeqCst)
+    }
+
+    pub fn count_read(&self) {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
+    }
+}
+
+impl Waiter {
+    /// The connection, if it is one.
+    pub fn connection(&self) -> Option<&Parked> {
+        if let Waiter::Connection(parked) = self { Some(parked) } else { None }
+    }
+}
+
+impl From<File> for Waiter {
+    fn from(file: File) -> Self {
+        Waiter::File(file)
     }
 }
 

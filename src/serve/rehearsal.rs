@@ -6,13 +6,15 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown};
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::time::{Duration, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use crossbeam_channel::unbounded;
 use socket2::{Domain, Socket, Type};
 
-use super::connection::{Connection, Next};
+use super::connection::{Connection, Next, Wakeup};
 use super::input::Input;
-use super::pool::Pool;
+use super::pool::{Pool, Task};
 use super::{By, Settings, Stop};
 use crate::bytes::Bytes;
 use crate::http::range::{PartPolicy, Parts};
@@ -20,7 +22,7 @@ use crate::site::{Hidden, Site};
 
 /// A server that serves when it is told to.
 pub struct Stage {
-    pool: Pool<'static>,
+    pool: Arc<Pool>,
 }
 
 /// What a client heard.
@@ -58,12 +60,12 @@ pub fn furnish(folder: &Path) -> io::Result<()> {
 }
 
 impl Stage {
-    /// Serves this folder. What the pool borrows is never freed, as a program has few stages.
+    /// Serves this folder.
     pub fn new(content: &Path) -> Self {
         let hidden = Hidden::new([]).expect("no further folders");
-        let site = Box::leak(Box::new(Site::scan(content, hidden).expect("the folder is there")));
+        let site = Arc::new(Site::scan(content, hidden).expect("the folder is there"));
         let second = Duration::from_secs(1);
-        let settings = Box::leak(Box::new(Settings {
+        let settings = Settings {
             // A single worker waits for no client.
             workers: NonZeroUsize::MIN,
             max_connections: 1,
@@ -74,9 +76,11 @@ impl Stage {
             parts: Parts { policy: PartPolicy::Always, size: Bytes(PART) },
             transfer: By::Pread,
             cors: None,
-        }));
-        let stop = Box::leak(Box::new(Stop::new().expect("a descriptor")));
-        Stage { pool: Pool::new(settings, site, None, stop).expect("descriptors") }
+        };
+        let stop = Arc::new(Stop::new().expect("a descriptor"));
+        // Nothing is told here.
+        let (events, _) = unbounded();
+        Stage { pool: Arc::new(Pool::new(settings, site, None, stop, events).expect("descriptors")) }
     }
 
     /// What a client hears that says this, piece by piece, and then no more. Each piece is received and answered as far as
@@ -116,18 +120,20 @@ impl Stage {
         input: &mut Input,
         heard: &mut Vec<u8>,
     ) -> Option<Connection> {
+        let mut wakeup = Wakeup::New;
         loop {
-            let next = connection.serve(&self.pool, input);
+            let next = connection.run(wakeup, &self.pool, input);
             let before = heard.len();
             // An end or a reset shows in what the server does next.
             let _ = client.read_to_end(heard);
-            connection = match next {
-                Next::Queue(connection) => connection,
-                Next::WaitForDisk(connection) => {
-                    self.pool.disk.wait(connection);
-                    self.pool.next()?
+            (connection, wakeup) = match next {
+                Next::Requeue(connection) => (connection, Wakeup::Requeued),
+                Next::WaitForDisk(file_system, parked) => {
+                    self.pool.wait_for_disk(file_system, parked);
+                    let Task::Serve(connection, wakeup) = self.pool.next() else { return None };
+                    (connection, wakeup)
                 }
-                Next::Park(parked) if heard.len() > before => parked.connection,
+                Next::Park(parked) if heard.len() > before => (parked.connection, Wakeup::Ready(Instant::now())),
                 Next::Park(parked) => return Some(parked.connection),
                 Next::Close(_) => return None,
             };

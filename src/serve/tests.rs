@@ -6,38 +6,52 @@ use std::time::Instant;
 
 use rustix::net::{SendFlags, send};
 use socket2::{Domain, Socket, Type};
+use tempfile::TempDir;
 
-use super::connection::{Connection, Next};
+use super::connection::{Connection, Next, Wakeup};
 use super::input::Input;
 use super::lot::Interest;
+use super::pool::{ContentFile, DiskPermit, Task};
 use super::rehearsal::{Heard, SECRET, Stage, furnish};
 use super::transfer::Transfer;
 use super::*;
 use crate::bytes::Bytes;
 use crate::http::multipart::Section;
 use crate::http::range::PartPolicy;
-use crate::site::Hidden;
+use crate::site::{FileSystem, Hidden, Kind};
 
 /// Serves a folder with `a.txt` on two workers while the test runs, and ends when it has run.
 fn serving(test: impl FnOnce(SocketAddr, &Pool)) {
-    with_pool(|pool| {
-        let listener = Listener::bind(Some("127.0.0.1"), 0).expect("a free port");
-        let address = listener.address().expect("it is bound");
-        thread::scope(|scope| {
-            start(scope, pool, listener).expect("threads");
-            let _end = Finish(pool.stop);
-            test(address, pool);
-        });
-    });
+    serving_with(|_| {}, test);
 }
 
+fn serving_with(change: impl FnOnce(&mut Settings), test: impl FnOnce(SocketAddr, &Pool)) {
+    let (_content, pool, events) = pool_with(change);
+    let listener = Listener::bind(Some("127.0.0.1"), 0).expect("a free port");
+    let address = listener.address().expect("it is bound");
+    let threads = start(&pool, listener).expect("threads");
+    {
+        let _end = Finish(&pool.stop);
+        test(address, &pool);
+    }
+    wait(threads, &events).expect("no thread panicked");
+}
+
+/// Bytes of `large.bin`.
+const LARGE: usize = 300 * 1024;
+
 /// What such a server shares, before it has begun.
-fn with_pool(test: impl FnOnce(&Pool)) {
+fn pool() -> (TempDir, Arc<Pool>, Receiver<Event>) {
+    pool_with(|_| {})
+}
+
+fn pool_with(change: impl FnOnce(&mut Settings)) -> (TempDir, Arc<Pool>, Receiver<Event>) {
     let content = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(content.path().join("a.txt"), "text").expect("a file");
+    std::fs::write(content.path().join("large.bin"), vec![b'x'; LARGE]).expect("a file");
     let site = Site::scan(content.path(), Hidden::new([]).expect("no further folders")).expect("the folder is there");
     let second = Duration::from_secs(1);
-    let settings = Settings {
+    let mut settings = Settings {
         workers: NonZeroUsize::new(2).expect("not zero"),
         max_connections: 64,
         idle_timeout: 30 * second,
@@ -48,8 +62,11 @@ fn with_pool(test: impl FnOnce(&Pool)) {
         transfer: By::Pread,
         cors: None,
     };
-    let stop = Stop::new().expect("a descriptor");
-    test(&Pool::new(&settings, &site, None, &stop).expect("descriptors"));
+    change(&mut settings);
+    let stop = Arc::new(Stop::new().expect("a descriptor"));
+    let (sender, events) = unbounded();
+    let pool = Pool::new(settings, Arc::new(site), None, stop, sender).expect("descriptors");
+    (content, Arc::new(pool), events)
 }
 
 /// Ends the server when the test ends, however that ends.
@@ -95,7 +112,12 @@ fn a_panic_ends_one_connection_and_no_worker() {
     });
 }
 
-/// Waits until so many connections wait for the disk.
+/// A disk permit of the content folder, of which the workers here can have one.
+fn permit(pool: &Pool) -> Option<DiskPermit> {
+    pool.disk.try_acquire(FileSystem { id: 0, kind: Kind::Local })
+}
+
+/// Waits until this many connections wait for the disk.
 fn wait_for(pool: &Pool, waiting: usize) {
     let until = Instant::now() + PATIENCE;
     while pool.disk.waiting() < waiting {
@@ -107,58 +129,58 @@ fn wait_for(pool: &Pool, waiting: usize) {
 #[test]
 fn whoever_waits_for_the_disk_holds_no_worker() {
     serving(|address, pool| {
-        let right = pool.disk.right().expect("nobody else wants it");
-        pool.disk.set_cold(true);
+        let held = permit(pool).expect("nobody else wants it");
+        pool.set_cold(true);
         let cold: Vec<TcpStream> = (0..5).map(|_| asking(address, GET_A)).collect();
         wait_for(pool, 5);
         let secret = GET_A.replace("a.txt", "confidential");
         assert!(answer(asking(address, &secret)).starts_with("HTTP/1.1 403 "));
-        pool.disk.set_cold(false);
+        pool.set_cold(false);
         assert_is_a(&answer(asking(address, GET_A)));
-        assert_eq!(pool.disk.waiting(), 5, "what is in memory needs no right");
+        assert_eq!(pool.disk.waiting(), 5, "what is in memory needs no permit");
         // Nor do they now, and still each lets the next one go on.
-        drop(right);
+        drop(held);
         cold.into_iter().for_each(|stream| assert_is_a(&answer(stream)));
-        assert!(pool.disk.right().is_some(), "every right has been given back");
+        assert!(permit(pool).is_some(), "every permit has been given back");
     });
 }
 
 #[test]
 fn whoever_asks_for_what_only_the_disk_knows_holds_no_worker() {
     serving(|address, pool| {
-        let right = pool.disk.right().expect("nobody else wants it");
+        let held = permit(pool).expect("nobody else wants it");
         // Names that nobody has asked for are in no memory.
         let ask = |number: u8| asking(address, &GET_A.replace("a.txt", &number.to_string()));
         let unknown: Vec<TcpStream> = (0..5).map(ask).collect();
         wait_for(pool, 5);
         assert_is_a(&answer(asking(address, GET_A)));
         assert_eq!(pool.disk.waiting(), 5);
-        drop(right);
+        drop(held);
         unknown.into_iter().for_each(|stream| assert!(answer(stream).starts_with("HTTP/1.1 404 ")));
-        assert!(pool.disk.right().is_some(), "every right has been given back");
+        assert!(permit(pool).is_some(), "every permit has been given back");
     });
 }
 
 #[test]
 fn whoever_leaves_while_it_waits_for_the_disk_is_not_read_for() {
     serving(|address, pool| {
-        let right = pool.disk.right().expect("nobody else wants it");
-        pool.disk.set_cold(true);
+        let held = permit(pool).expect("nobody else wants it");
+        pool.set_cold(true);
         let gone: Vec<TcpStream> = (0..5).map(|_| asking(address, GET_A)).collect();
         let waiting = asking(address, GET_A);
         wait_for(pool, 6);
         // With the head of the answer unread, so that the server is told.
         drop(gone);
-        drop(right);
+        drop(held);
         assert_is_a(&answer(waiting));
-        assert_eq!(pool.disk.reads(), 1, "for the one that stayed");
+        assert_eq!(pool.reads(), 1, "for the one that stayed");
     });
 }
 
 #[test]
 fn what_is_not_in_memory_is_read_from_the_disk() {
     serving(|address, pool| {
-        pool.disk.set_cold(true);
+        pool.set_cold(true);
         let cold: Vec<TcpStream> = (0..5).map(|_| asking(address, GET_A)).collect();
         cold.into_iter().for_each(|stream| assert_is_a(&answer(stream)));
     });
@@ -166,36 +188,125 @@ fn what_is_not_in_memory_is_read_from_the_disk() {
 
 #[test]
 fn whoever_waits_leaves_its_place_to_others() {
-    with_pool(|pool| {
-        let all = pool.places.count_free();
-        pool.places.take();
-        assert_eq!(pool.places.count_free(), all - 1);
-        drop(pool.leisure().expect("nobody else waits for a client"));
-        assert_eq!(pool.places.count_free(), all);
+    let (_content, pool, _events) = pool();
+    let pool = &*pool;
+    let all = pool.places.count_free();
+    pool.places.take();
+    assert_eq!(pool.places.count_free(), all - 1);
+    drop(pool.leisure().expect("nobody else waits for a client"));
+    assert_eq!(pool.places.count_free(), all);
 
-        let _nobody_else_waits_for_a_client = pool.leisure();
-        let free_after = |request: &str| {
-            pool.places.take();
-            let (server, mut client) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
-            client.write_all(request.as_bytes()).expect("the server receives");
-            Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit()).serve(pool, &mut Input::new());
-            pool.places.count_free()
-        };
-        assert_eq!(free_after(&GET_A.replace("a.txt", "confidential")), all - 1, "nothing is waited for");
-        assert_eq!(free_after(&GET_A.replace("a.txt", "unknown")), all);
-        pool.disk.set_cold(true);
-        assert_eq!((free_after(GET_A), pool.disk.reads()), (all, 1));
+    let _nobody_else_waits_for_a_client = pool.leisure();
+    let free_after = |request: &str| {
+        pool.places.take();
+        let (server, mut client) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
+        client.write_all(request.as_bytes()).expect("the server receives");
+        Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit()).run(
+            Wakeup::New,
+            pool,
+            &mut Input::new(),
+        );
+        pool.places.count_free()
+    };
+    assert_eq!(free_after(&GET_A.replace("a.txt", "confidential")), all - 1, "nothing is waited for");
+    assert_eq!(free_after(&GET_A.replace("a.txt", "unknown")), all);
+    pool.set_cold(true);
+    assert_eq!((free_after(GET_A), pool.reads()), (all, 1));
+}
+
+#[test]
+fn an_answer_without_a_file_keeps_no_disk_permit() {
+    let (_content, pool, _events) = pool();
+    let pool = &*pool;
+    let text = Section { text: b"HTTP/1.1 404 Not Found\r\n\r\n".to_vec(), bytes: 0..0 };
+    let mut transfer = Transfer::new(By::Pread, text.text.len(), None, text, Vec::new());
+    transfer.allow_disk(permit(pool).expect("nobody else wants it"));
+    assert!(permit(pool).is_some());
+}
+
+#[test]
+fn a_client_that_leaves_while_it_waits_for_the_disk_is_closed() {
+    serving(|address, pool| {
+        let _held = permit(pool).expect("nobody else wants it");
+        pool.set_cold(true);
+        let leaving: Vec<TcpStream> = (0..5).map(|_| asking(address, GET_A)).collect();
+        wait_for(pool, 5);
+        // Each has read nothing and is sent nothing, so that only its end shows that it has left.
+        drop(leaving);
+        let until = Instant::now() + PATIENCE;
+        while pool.admission.connections() > 0 {
+            assert!(Instant::now() < until, "{} connections are left", pool.admission.connections());
+            thread::yield_now();
+        }
     });
 }
 
 #[test]
-fn an_answer_without_a_file_keeps_no_right_to_the_disk() {
-    with_pool(|pool| {
-        let text = Section { text: b"HTTP/1.1 404 Not Found\r\n\r\n".to_vec(), bytes: 0..0 };
-        let mut transfer = Transfer::new(By::Pread, text.text.len(), None, text, Vec::new());
-        transfer.allow_disk(pool.disk.right().expect("nobody else wants it"));
-        assert!(pool.disk.right().is_some());
+fn a_client_does_not_wait_for_the_disk_for_ever() {
+    serving_with(
+        |settings| settings.stall_timeout = Duration::from_millis(100),
+        |address, pool| {
+            let _held = permit(pool).expect("nobody else wants it");
+            let unknown = asking(address, &GET_A.replace("a.txt", "unknown"));
+            assert!(answer(unknown).starts_with("HTTP/1.1 503 "));
+        },
+    );
+}
+
+#[test]
+fn a_client_that_waits_for_the_disk_is_cut_at_the_end() {
+    serving(|address, pool| {
+        let held = permit(pool).expect("nobody else wants it");
+        pool.set_cold(true);
+        let waiting = asking(address, GET_A);
+        wait_for(pool, 1);
+        pool.stop.finish();
+        assert!(!answer(waiting).ends_with("text"), "it has had the head at most");
+        drop(held);
     });
+}
+
+#[test]
+fn what_waits_for_one_file_system_does_not_keep_another_from_being_read() {
+    serving(|address, pool| {
+        let hung = FileSystem { id: 1, kind: Kind::Remote };
+        let _held = pool.disk.try_acquire(hung).expect("nobody else wants it");
+        assert!(pool.disk.try_acquire(hung).is_none());
+        pool.set_cold(true);
+        assert_is_a(&answer(asking(address, GET_A)));
+    });
+}
+
+#[test]
+fn a_remote_file_is_closed_by_a_worker_with_a_permit() {
+    let (content, pool, _events) = pool();
+    let remote = FileSystem { id: 1, kind: Kind::Remote };
+    let held = pool.disk.try_acquire(remote).expect("nobody else wants it");
+    let file = std::fs::File::open(content.path().join("a.txt")).expect("a file");
+    drop(ContentFile::new(file, remote, &pool.disk));
+    assert_eq!(pool.disk.waiting(), 1, "it is still open");
+    drop(held);
+    let Task::CloseFile(_, permit) = pool.next() else { panic!("there is nothing else to do") };
+    assert_eq!(permit.file_system(), remote);
+}
+
+#[test]
+fn without_a_permit_sendfile_gives_way_to_the_buffer() {
+    serving_with(
+        |settings| (settings.transfer, settings.parts.size) = (By::Sendfile, Bytes(LARGE as u64)),
+        |address, pool| {
+            let _held = permit(pool).expect("nobody else wants it");
+            let large = answer(asking(address, &GET_A.replace("a.txt", "large.bin")));
+            assert!(large.ends_with(&"x".repeat(LARGE)));
+        },
+    );
+}
+
+#[test]
+fn a_panic_of_a_thread_that_every_connection_needs_ends_the_server() {
+    let (_content, pool, events) = pool();
+    spawn(&pool, "poller".into(), |_| panic!("a test asked for it")).expect("a thread");
+    assert!(wait(2, &events).is_err());
 }
 
 /// The requests with which the fuzzer begins, by name.
@@ -251,7 +362,9 @@ fn only_the_request_that_was_there_had_begun() {
         let _nobody_waits_for_the_client = pool.leisure();
         client.write_all(request).expect("the server receives");
         while send(&connection, &[0; 4096], SendFlags::DONTWAIT).is_ok() {}
-        let Next::Park(parked) = connection.serve(pool, &mut Input::new()) else { panic!("its client takes nothing") };
+        let Next::Park(parked) = connection.run(Wakeup::New, pool, &mut Input::new()) else {
+            panic!("its client takes nothing")
+        };
         assert_eq!(parked.interest, Interest::Writable);
         let mut connection = parked.connection;
         connection.found_ready(then);

@@ -3,21 +3,22 @@
 use std::fs::File;
 use std::io::{self, IoSliceMut};
 use std::iter;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::vec;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::sendfile;
+use rustix::fs::{CWD, readlinkat, sendfile};
 use rustix::io::{Errno, ReadWriteFlags, ioctl_fionbio, preadv2};
 use rustix::net::{SendFlags, send};
 use socket2::Socket;
 
-use super::disk::DiskRight;
 use super::headroom::Headroom;
-use super::pool::Pool;
+use super::pool::{ContentFile, DiskPermit, Pool};
 use crate::bytes::Bytes;
 use crate::http::multipart::Section;
 use crate::limits::UNSENT_MAX_OF_FEW;
+use crate::site::{FileSystem, Kind};
 
 /// Bytes that are read from a file at once: a fraction of a usual L2 cache. What the client does not take is read again
 /// later; to read only as much as it took last measured no better.
@@ -32,7 +33,7 @@ const SHORT_TURN: Bytes = Bytes(256 * 1024);
 /// An answer under way: what is still to be sent. Between turns it is nothing but this; any worker can take it up.
 #[derive(Debug)]
 pub(super) struct Transfer {
-    file: Option<File>,
+    file: Option<ContentFile>,
     /// What comes next: text, the head of the answer at first, and bytes of the file; and what comes then.
     section: Section,
     further: vec::IntoIter<Section>,
@@ -41,7 +42,7 @@ pub(super) struct Transfer {
     head_length: usize,
     sent: u64,
     /// Has been waited for, and not used yet.
-    disk_right: Option<DiskRight>,
+    disk_permit: Option<DiskPermit>,
     by: By,
     /// Whether the socket was made so for sendfile(2), until all is sent.
     is_nonblocking: bool,
@@ -68,8 +69,8 @@ pub(super) enum Progress {
     Done,
     /// The client takes no more for now.
     Full,
-    /// What comes next is not in memory, and as many workers wait for the disk as may.
-    DiskBusy,
+    /// What comes next may block on this file system, and there is no permit for that.
+    DiskBusy(FileSystem),
     /// Others wait, and this transfer had its share.
     TurnOver,
     /// The client has gone, the server has no more time, or the file has become shorter than it was when the answer began:
@@ -79,7 +80,7 @@ pub(super) enum Progress {
 
 impl Transfer {
     /// An answer whose first `head_length` bytes are its head.
-    pub fn new(by: By, head_length: usize, file: Option<File>, section: Section, further: Vec<Section>) -> Self {
+    pub fn new(by: By, head_length: usize, file: Option<ContentFile>, section: Section, further: Vec<Section>) -> Self {
         let further = further.into_iter();
         Transfer {
             file,
@@ -88,16 +89,16 @@ impl Transfer {
             text_sent: 0,
             head_length,
             sent: 0,
-            disk_right: None,
+            disk_permit: None,
             by,
             is_nonblocking: false,
             headroom: None,
         }
     }
 
-    /// Allows the next read to wait for the disk. Where there is none to come, the right is for others, at once.
-    pub fn allow_disk(&mut self, right: DiskRight) {
-        self.disk_right = Some(right).filter(|_| !self.is_only_text());
+    /// Allows the next read to block. Where there is none to come, the permit is released at once.
+    pub fn allow_disk(&mut self, permit: DiskPermit) {
+        self.disk_permit = Some(permit).filter(|_| !self.is_only_text());
     }
 
     /// Bytes of content that the client's socket has taken; the head does not count.
@@ -113,7 +114,7 @@ impl Transfer {
     /// Sends until all is sent, the client takes no more, or others wait and the turn is over.
     pub fn advance(&mut self, socket: &Socket, pool: &Pool) -> Progress {
         // The disk is not for clients that have left while they waited for it.
-        if self.disk_right.is_some() && has_left(socket) {
+        if self.disk_permit.is_some() && has_left(socket) {
             return Progress::Broken;
         }
         if self.sent == 0 && self.headroom.is_none() && !self.is_nearly_done() {
@@ -189,32 +190,27 @@ impl Transfer {
         self.by == By::Sendfile && self.text_sent == self.section.text.len() && !self.section.bytes.is_empty()
     }
 
-    /// Lets the kernel move bytes from the file to the socket.
+    /// Lets the kernel move bytes from the file to the socket. It cannot be told not to block on the disk, so it needs a
+    /// permit; without one, what is in memory goes by the buffer.
     fn send_file(&mut self, socket: &Socket, pool: &Pool) -> Result<Taken, Progress> {
         let Some(file) = &self.file else { return Err(Progress::Broken) };
-        let bytes = self.section.bytes.start..self.section.bytes.end.min(self.section.bytes.start + CHUNK as u64);
-        let mut right = self.disk_right.take();
-        // sendfile(2) cannot be told not to wait for the disk, so its first and its last byte are asked for before.
-        for position in [bytes.start, bytes.end - 1] {
-            match read_at(file, &mut [0], position, pool, &mut right) {
-                Ok(Some(1..)) => {}
-                Ok(Some(0)) if position > bytes.start => {}
-                Ok(Some(_)) => return Err(Progress::Broken),
-                Ok(None) => return Err(Progress::DiskBusy),
-                Err(error) => return Err(unreadable(position, &error)),
-            }
+        let mut permit = self.disk_permit.take();
+        if file.file_system().kind != Kind::Memory && !pool.may_block(file.file_system(), &mut permit) {
+            return pool.with_buffer(|buffer| self.send_copy(buffer, socket, pool));
         }
+        let bytes = self.section.bytes.start..self.section.bytes.end.min(self.section.bytes.start + CHUNK as u64);
         if !self.is_nonblocking {
-            // Nor can it be told once that it shall not wait for the client. Until all is sent the connection waits in the lot
-            // only.
+            // Nor can it be told for one call not to block on the client. Until all is sent the connection waits in the
+            // lot only.
             ioctl_fionbio(socket, true).map_err(Progress::of)?;
             self.is_nonblocking = true;
         }
         let wanted = (bytes.end - bytes.start) as usize;
         let mut position = bytes.start;
         loop {
-            match sendfile(socket, file, Some(&mut position), wanted) {
-                Ok(0) => return Err(Progress::Broken),
+            match sendfile(socket, &**file, Some(&mut position), wanted) {
+                Ok(0) => return Err(cut_short(file)),
+                Err(error @ Errno::IO) => return Err(unreadable(file, position, &error.into())),
                 Ok(sent) => {
                     self.count(sent);
                     return Ok(Taken::of(sent, wanted));
@@ -234,7 +230,7 @@ impl Transfer {
     /// packet and a wake-up of the client. The buffer is filled in part where the disk would have to be waited for and may
     /// not.
     fn fill(&mut self, buffer: &mut [u8], pool: &Pool) -> Result<usize, Progress> {
-        let mut right = self.disk_right.take();
+        let mut permit = self.disk_permit.take();
         let mut filled = 0;
         let mut text_sent = self.text_sent;
         for section in iter::once(&self.section).chain(self.further.as_slice()) {
@@ -246,16 +242,16 @@ impl Transfer {
             while let Some(file) = self.file.as_ref().filter(|_| filled < buffer.len() && !bytes.is_empty()) {
                 let room = buffer.len() - filled;
                 let wanted = usize::try_from(bytes.end - bytes.start).unwrap_or(room).min(room);
-                let end = match read_at(file, &mut buffer[filled..filled + wanted], bytes.start, pool, &mut right) {
+                let end = match read_at(file, &mut buffer[filled..filled + wanted], bytes.start, pool, &mut permit) {
                     Ok(Some(count)) if count > 0 => {
                         filled += count;
                         bytes.start += count as u64;
                         continue;
                     }
                     // The file was cut while it was sent. What is left of it still goes out, the rest never.
-                    Ok(Some(_)) => Progress::Broken,
-                    Ok(None) => Progress::DiskBusy,
-                    Err(error) => return Err(unreadable(bytes.start, &error)),
+                    Ok(Some(_)) => cut_short(file),
+                    Ok(None) => Progress::DiskBusy(file.file_system()),
+                    Err(error) => return Err(unreadable(file, bytes.start, &error)),
                 };
                 return if filled > 0 { Ok(filled) } else { Err(end) };
             }
@@ -317,31 +313,45 @@ impl Progress {
     }
 }
 
-fn unreadable(position: u64, error: &io::Error) -> Progress {
-    log::error!("a file cannot be read at byte {position}: {error}");
+fn unreadable(file: &File, position: u64, error: &io::Error) -> Progress {
+    log::error!("cannot read {} at byte {position}: {error}", name_of(file));
     Progress::Broken
 }
 
-/// Reads what is in memory, and what is not with the right to wait for the disk; None if there is none to be had.
+fn cut_short(file: &File) -> Progress {
+    log::warn!("{} became shorter while it was sent; the answer ends early", name_of(file));
+    Progress::Broken
+}
+
+/// Where an open file lies, from proc(5).
+fn name_of(file: &File) -> String {
+    let link = readlinkat(CWD, format!("/proc/self/fd/{}", file.as_raw_fd()), Vec::new());
+    link.map_or("a file".into(), |path| format!("'{}'", path.to_string_lossy()))
+}
+
+/// Reads what is in memory, and with a disk permit what is not; None if there is none to be had.
 fn read_at(
-    file: &File,
+    file: &ContentFile,
     buffer: &mut [u8],
     position: u64,
     pool: &Pool,
-    right: &mut Option<DiskRight>,
+    permit: &mut Option<DiskPermit>,
 ) -> io::Result<Option<usize>> {
-    let in_memory = preadv2(file, &mut [IoSliceMut::new(buffer)], position, ReadWriteFlags::NOWAIT);
-    #[cfg(test)]
-    let in_memory = in_memory.and_then(|count| (!pool.disk.is_cold()).then_some(count).ok_or(Errno::AGAIN));
-    // Whatever else it says, that the file system cannot tell (EOPNOTSUPP) or that the disk fails, a usual read shows.
-    if let Ok(count) = in_memory {
-        return Ok(Some(count));
+    let file_system = file.file_system();
+    if file_system.kind == Kind::Local {
+        let in_memory = preadv2(&**file, &mut [IoSliceMut::new(buffer)], position, ReadWriteFlags::NOWAIT);
+        #[cfg(test)]
+        let in_memory = in_memory.and_then(|count| (!pool.is_cold()).then_some(count).ok_or(Errno::AGAIN));
+        // Whatever else it says, that the file system cannot tell (EOPNOTSUPP) or that the disk fails, a usual read shows.
+        if let Ok(count) = in_memory {
+            return Ok(Some(count));
+        }
     }
-    if !pool.may_wait_for_disk(right) {
+    if file_system.kind != Kind::Memory && !pool.may_block(file_system, permit) {
         return Ok(None);
     }
     #[cfg(test)]
-    pool.disk.count_read();
+    pool.count_read();
     loop {
         match file.read_at(buffer, position) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

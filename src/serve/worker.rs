@@ -2,29 +2,38 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::connection::{Connection, Next};
+use super::connection::{Connection, Next, Wakeup};
 use super::input::Input;
-use super::pool::Pool;
+use super::pool::{Pool, Task};
 
 /// Works until the channel says that the server has ended.
 pub(super) fn work(pool: &Pool) {
     let mut input = Input::new();
-    while let Some(connection) = pool.next() {
-        // A panic has been told by the panic hook; it ends this connection and nothing else. The input holds nothing that
-        // outlives the connection.
-        if let Ok(next) = catch_unwind(AssertUnwindSafe(|| connection.serve(pool, &mut input))) {
-            pass_on(pool, next);
+    loop {
+        match pool.next() {
+            // A panic has been logged by the panic hook; it ends this connection and nothing else. The input holds nothing
+            // that outlives the connection.
+            Task::Serve(connection, wakeup) => {
+                if let Ok(next) = catch_unwind(AssertUnwindSafe(|| connection.run(wakeup, pool, &mut input))) {
+                    pass_on(pool, next);
+                }
+            }
+            Task::CloseFile(file, _permit) => {
+                pool.places.pass_on();
+                drop(file);
+            }
+            Task::End => break,
         }
     }
-    // Others must hear of the end, too.
+    // The others must receive the end, too.
     pool.places.pass_on();
 }
 
 fn pass_on(pool: &Pool, next: Next) {
     match next {
-        Next::Queue(connection) => pool.queue(connection),
+        Next::Requeue(connection) => pool.queue(connection, Wakeup::Requeued),
         Next::Park(parked) => pool.recent.park([parked]),
-        Next::WaitForDisk(connection) => pool.disk.wait(connection),
+        Next::WaitForDisk(file_system, parked) => pool.wait_for_disk(file_system, parked),
         Next::Close(connection) => drop::<Connection>(connection),
     }
 }

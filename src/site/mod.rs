@@ -13,18 +13,23 @@ use rustix::io::Errno;
 use crate::http::target::Path;
 use crate::http::{Refusal, Representation, Status, Validators};
 
+mod file_system;
 mod hidden;
 mod index;
 mod kept;
 mod media_type;
 mod open;
 
+pub use file_system::{FileSystem, Kind};
 pub use hidden::Hidden;
 pub use index::Index;
-pub use open::Reach;
+pub use kept::KeptFile as CachedFile;
+pub use open::Lookup;
 
 use kept::{Kept, KeptFile};
 use open::Root;
+
+const ROOT: FileSystem = FileSystem { id: 0, kind: Kind::Local };
 
 /// The page that stands for a folder.
 const FOLDER_PAGE: &[u8] = b"index.html";
@@ -44,8 +49,8 @@ pub enum Found {
     File(Resource),
     /// A folder that was named without its slash.
     Folder,
-    /// Only the disk can tell, and it was not to be asked.
-    NotInMemory,
+    /// Only this file system can tell, and it may block.
+    WouldBlock(FileSystem),
 }
 
 /// A regular file.
@@ -58,9 +63,9 @@ pub struct Resource {
 /// Where the bytes of a file come from.
 #[derive(Debug)]
 pub enum Content {
-    Opened(File),
+    Opened(File, FileSystem),
     /// Memory, which holds all of them.
-    Kept(Arc<KeptFile>),
+    Cached(Arc<KeptFile>),
 }
 
 const MISSING: Refusal = Refusal::keep(Status::NotFound, "There is no such file here.");
@@ -83,31 +88,31 @@ impl Site {
     /// Finds what a path leads to. The opened file decides, not the index: a file that came after the scan is served, one
     /// that went is missing, and the rules hold for the place where the file really lies. What is found was so at some time
     /// after `begun`, by which the request had begun.
-    pub fn find(&self, path: &Path, begun: Instant, reach: Reach) -> Result<Found, Refusal> {
+    pub fn find(&self, path: &Path, begun: Instant, lookup: Lookup) -> Result<Found, Refusal> {
         self.hidden.check(path.relative())?;
         if !path.folder() {
-            return self.open(path.relative(), begun, reach);
+            return self.open(path.relative(), begun, lookup);
         }
         let page = match path.relative() {
             b"" => FOLDER_PAGE.to_vec(),
             folder => [folder, FOLDER_PAGE].join(&b'/'),
         };
         self.hidden.check(&page)?;
-        match self.open(&page, begun, reach)? {
+        match self.open(&page, begun, lookup)? {
             Found::Folder => Err(MISSING),
             found => Ok(found),
         }
     }
 
-    fn open(&self, relative: &[u8], begun: Instant, reach: Reach) -> Result<Found, Refusal> {
+    fn open(&self, relative: &[u8], begun: Instant, lookup: Lookup) -> Result<Found, Refusal> {
         if let Some(kept) = self.kept.find(self.root.folder(), relative, begun) {
             let representation = kept.representation.clone();
-            return Ok(Found::File(Resource { content: Content::Kept(kept), representation }));
+            return Ok(Found::File(Resource { content: Content::Cached(kept), representation }));
         }
-        let opened = match self.root.open_beneath(relative, reach) {
+        let opened = match self.root.open_beneath(relative, lookup) {
             Ok(opened) => opened,
-            Err(error) if reach == Reach::Memory && error.kind() == io::ErrorKind::WouldBlock => {
-                return Ok(Found::NotInMemory);
+            Err(error) if lookup == Lookup::CachedOnly && error.kind() == io::ErrorKind::WouldBlock => {
+                return Ok(Found::WouldBlock(ROOT));
             }
             Err(error) => {
                 // What is confidential is refused alike whether it exists or not, by whatever road.
@@ -136,7 +141,7 @@ impl Site {
         if opened.place.is_none() {
             self.kept.consider(relative, &opened.file, &metadata, &representation, SystemTime::now());
         }
-        Ok(Found::File(Resource { content: Content::Opened(opened.file), representation }))
+        Ok(Found::File(Resource { content: Content::Opened(opened.file, ROOT), representation }))
     }
 }
 

@@ -20,12 +20,12 @@ pub struct Root {
 
 /// Where a file may be looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub enum Lookup {
     /// Only in what the system has in memory; where that does not tell, opening fails with EAGAIN. A kernel that cannot be
     /// told so looks on the disk all the same.
-    Memory,
+    CachedOnly,
     /// On the disk, which may take its time.
-    Disk,
+    MayBlock(super::FileSystem),
 }
 
 /// What was opened. It may be a folder or a special file: ask the handle.
@@ -65,11 +65,11 @@ impl Root {
 
     /// Opens what lies at a normalised path relative to the root. Symbolic links are followed as long as every step of
     /// them stays beneath the root; where openat2(2) is missing, not at all.
-    pub fn open_beneath(&self, relative: &[u8], reach: Reach) -> io::Result<Opened> {
+    pub fn open_beneath(&self, relative: &[u8], lookup: Lookup) -> io::Result<Opened> {
         if !self.has_openat2 {
             return Ok(Opened { file: open_step_by_step(&self.folder, relative)?, place: None });
         }
-        let cached = if reach == Reach::Memory { self.cached } else { ResolveFlags::empty() };
+        let cached = if lookup == Lookup::CachedOnly { self.cached } else { ResolveFlags::empty() };
         match openat2(&self.folder, relative, READ, Mode::empty(), WITHOUT_LINKS | cached) {
             Ok(fd) => Ok(Opened { file: fd.into(), place: None }),
             Err(Errno::LOOP) => self.open_through_links(relative, cached),
@@ -87,8 +87,8 @@ impl Root {
         }
         let slashes = relative.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/').take(MISSING_FOLDERS_MAX);
         let mut folders = slashes.map(|(slash, _)| relative.split_at(slash));
-        let (opened, rest) =
-            folders.find_map(|(folder, rest)| Some((self.open_beneath(folder, Reach::Disk).ok()?, rest)))?;
+        let (opened, rest) = folders
+            .find_map(|(folder, rest)| Some((self.open_beneath(folder, Lookup::MayBlock(super::ROOT)).ok()?, rest)))?;
         Some([&opened.place?, rest].concat())
     }
 
@@ -176,7 +176,7 @@ mod tests {
             ("films/up", Some("films/a.txt")),
             ("folder/a.txt", Some("films/a.txt")),
         ] {
-            let opened = root.open_beneath(path.as_bytes(), Reach::Disk).expect(path);
+            let opened = root.open_beneath(path.as_bytes(), Lookup::MayBlock(crate::site::ROOT)).expect(path);
             assert_eq!(opened.place.as_deref(), place.map(str::as_bytes), "{path}");
             assert_eq!(text(Ok(opened.file)), Ok("film".to_string()), "{path}");
         }
@@ -188,7 +188,7 @@ mod tests {
             ("films/a.txt/x", Errno::NOTDIR),
             ("nowhere", Errno::NOENT),
         ] {
-            let error = root.open_beneath(path.as_bytes(), Reach::Disk).expect_err(path);
+            let error = root.open_beneath(path.as_bytes(), Lookup::MayBlock(crate::site::ROOT)).expect_err(path);
             assert_eq!(Errno::from_io_error(&error), Some(errno), "{path}");
         }
     }
@@ -198,10 +198,10 @@ mod tests {
         let outside = folder();
         let root = Root::open(&outside.path().join("root")).expect("the root");
         assert!(!root.cached.is_empty(), "this test is about RESOLVE_CACHED");
-        let open = |path: &str| text(root.open_beneath(path.as_bytes(), Reach::Memory).map(|opened| opened.file));
+        let open = |path: &str| text(root.open_beneath(path.as_bytes(), Lookup::CachedOnly).map(|opened| opened.file));
         for path in ["films/a.txt", "inside", "folder/a.txt"] {
             // Once, to have it in memory.
-            root.open_beneath(path.as_bytes(), Reach::Disk).expect(path);
+            root.open_beneath(path.as_bytes(), Lookup::MayBlock(crate::site::ROOT)).expect(path);
             assert_eq!(open(path), Ok("film".to_string()), "{path}");
         }
         assert_eq!(open("films/never asked for"), Err(Some(Errno::AGAIN)));

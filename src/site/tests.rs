@@ -10,13 +10,13 @@ use crate::http::target::{self, Target};
 /// What a target leads to: the name of the file's text, `folder`, or the status of the refusal.
 fn find(site: &Site, target: &str) -> String {
     let Ok(Target { path, .. }) = target::read(target.as_bytes()) else { panic!("{target} is a path") };
-    match site.find(&path, Instant::now(), Reach::Disk) {
+    match site.find(&path, Instant::now(), Lookup::MayBlock(ROOT)) {
         Ok(Found::File(resource)) => match resource.content {
-            Content::Opened(file) => io::read_to_string(file).expect("a text"),
-            Content::Kept(kept) => String::from_utf8(kept.content.to_vec()).expect("a text"),
+            Content::Opened(file, _) => io::read_to_string(file).expect("a text"),
+            Content::Cached(kept) => String::from_utf8(kept.content.to_vec()).expect("a text"),
         },
         Ok(Found::Folder) => "folder".to_string(),
-        Ok(Found::NotInMemory) => panic!("the disk was to be asked"),
+        Ok(Found::WouldBlock(_)) => panic!("the disk was to be asked"),
         Err(refusal) => refusal.status.code().to_string(),
     }
 }
@@ -109,7 +109,9 @@ fn a_file_of_any_time_can_be_described() {
             continue; // This filesystem cannot hold the time.
         }
         let Ok(Target { path, .. }) = target::read(b"/films/a.mp4") else { panic!("it is a path") };
-        let Ok(Found::File(resource)) = site.find(&path, Instant::now(), Reach::Disk) else { panic!("it is there") };
+        let Ok(Found::File(resource)) = site.find(&path, Instant::now(), Lookup::MayBlock(ROOT)) else {
+            panic!("it is there")
+        };
         let tag = resource.representation.validators.entity_tag();
         assert!(tag.starts_with("\"b-") && tag.ends_with('"'), "{tag}");
     }

@@ -2,10 +2,13 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::support::*;
 
@@ -93,4 +96,39 @@ fn the_environment_counts_and_the_flag_wins() {
     assert_eq!(output.status.code(), Some(64), "what cannot be read is not passed over");
     let (code, stderr) = environment(&["--workers", "0"]);
     assert!(code == Some(64) && stderr.contains("--workers is '0'"), "{stderr}");
+}
+
+#[test]
+fn a_start_that_fails_for_want_of_threads_ends_with_71() {
+    let content = content();
+    fs::set_permissions(content.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    // A user of whom nothing else runs, as the limit is one for all processes of a user.
+    let user = ["setpriv", "--reuid=61234", "--regid=61234", "--clear-groups"];
+    let may_become_another = Command::new(user[0]).args(&user[1..]).arg("true").status();
+    if !may_become_another.is_ok_and(|status| status.success()) {
+        eprintln!("not tested: only root can become another user");
+        return;
+    }
+    for threads in 2..threads_with(2) {
+        let limit = format!("--nproc={threads}");
+        let words = [&user[..], &["prlimit", &limit]].concat();
+        let mut child = program(&words, content.path(), &["--host", "127.0.0.1", "--port", "0", "--workers", "2"])
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
+        // A client that connects meanwhile does not keep the program from ending.
+        let address = lines.find_map(|line| line.split_once("http://")?.1.split('/').next()?.parse().ok());
+        let _client = address.and_then(|address: SocketAddr| TcpStream::connect(address).ok());
+        let until = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = child.try_wait().expect("the process exists") {
+                break status;
+            }
+            assert!(Instant::now() < until, "the program does not end with {threads} threads");
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        assert_eq!(status.code(), Some(71), "{threads} threads: {:?}", lines.next());
+    }
 }

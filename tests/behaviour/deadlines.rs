@@ -61,3 +61,62 @@ fn a_reader_that_takes_little_by_little_is_served_to_the_end() {
         std::thread::sleep(Duration::from_millis(50));
     }
 }
+
+#[test]
+fn a_reader_that_takes_its_last_answer_little_by_little_gets_all_of_it() {
+    let length = 400 * 1024;
+    let server = Server::start(&["--stall-timeout", "0.5"]);
+    let mut client = server.connect();
+    client.get("/film.mp4", &format!("Range: bytes=0-{}\r\nConnection: close\r\n", length - 1));
+    assert_eq!(client.head().status, 206);
+    // 300 KiB a second: 2.3 times what the timeout asks for.
+    for first in (0..length).step_by(length / 40) {
+        assert_film_bytes(&client.body(length / 40), first, length / 40);
+        std::thread::sleep(Duration::from_millis(33));
+    }
+    assert!(client.is_closed());
+}
+
+#[test]
+fn bytes_that_the_client_has_not_acknowledged_are_not_logged_as_sent() {
+    let length = 400 * 1024;
+    let server = Server::start(&["--stall-timeout", "0.3"]);
+    let mut client = server.connect();
+    client.get("/film.mp4", &format!("Range: bytes=0-{}\r\nConnection: close\r\n", length - 1));
+    assert_eq!(client.head().status, 206);
+    wait_until("the server resets the connection", || server.held() == 0);
+    assert_eq!(server.unacknowledged(), 0, "the kernel holds nothing for it");
+    let log = server.log();
+    let sent = log.split("\" 206 ").nth(1).and_then(|rest| rest.split(' ').next()).expect("a line");
+    let sent: usize = sent.parse().expect("a number");
+    assert!((1..length).contains(&sent), "{sent} of {length}");
+}
+
+#[test]
+fn a_connection_with_unread_bytes_is_not_idle() {
+    let server = Server::start(&["--idle-timeout", "0.2", "--stall-timeout", "0.4"]);
+    let ask = |_| {
+        let mut client = server.connect();
+        client.get("/film.mp4", "Range: bytes=0-300000\r\n");
+        assert_eq!(client.head().status, 206);
+        client
+    };
+    let _clients: Vec<Client> = (0..5).map(ask).collect();
+    wait_until("the server closes them", || server.held() == 0);
+    assert_eq!(server.unacknowledged(), 0, "no connection is left to the kernel");
+}
+
+#[test]
+fn an_idle_connection_whose_client_still_reads_is_served_on() {
+    let length = 400 * 1024;
+    let server = Server::start(&["--idle-timeout", "0.2", "--stall-timeout", "0.5"]);
+    let mut client = server.connect();
+    client.get("/film.mp4", &format!("Range: bytes=0-{}\r\n", length - 1));
+    assert_eq!(client.head().status, 206);
+    for first in (0..length).step_by(length / 40) {
+        assert_film_bytes(&client.body(length / 40), first, length / 40);
+        std::thread::sleep(Duration::from_millis(33));
+    }
+    client.get("/small.txt", "");
+    assert_eq!(client.answer().body, b"small");
+}

@@ -140,8 +140,18 @@ impl Server {
         let links = self.links();
         let sockets = links.iter().filter(|link| link.starts_with("socket:")).count();
         let files = links.iter().filter(|link| Path::new(link).starts_with(self.content.path())).count();
-        // The listener, the pair of the signals; the content folder itself.
-        sockets - 3 + files - 1
+        // The listener, the pair of the signals, sock_diag; the content folder itself.
+        sockets - 4 + files - 1
+    }
+
+    /// Bytes that the kernel holds for clients of this server because they did not take them, with the server or without it
+    /// (proc(5), /proc/net/tcp).
+    pub fn unacknowledged(&self) -> u64 {
+        let table = fs::read_to_string("/proc/net/tcp").expect("a text");
+        let local = format!("0100007F:{:04X}", self.address.port());
+        let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let queues = rows.filter(|row| row.get(1) == Some(&&*local)).map(|row| row[4].split(':').next());
+        queues.flatten().map(|queue| u64::from_str_radix(queue, 16).expect("a number")).sum()
     }
 
     /// What the descriptors of the server lead to.
@@ -166,7 +176,8 @@ pub fn reeld(content: &Path, flags: &[&str]) -> Command {
     program(&[], content, flags)
 }
 
-fn program(wrapper: &[&str], content: &Path, flags: &[&str]) -> Command {
+/// The same, by way of a wrapper that becomes the program.
+pub fn program(wrapper: &[&str], content: &Path, flags: &[&str]) -> Command {
     let mut words = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_reeld")]);
     let mut command = Command::new(words.next().expect("a program"));
     command.args(words).arg(content).args(flags).stdin(Stdio::null());

@@ -1,0 +1,65 @@
+//! Receiving: what a client sends, and how long a worker may wait for it.
+
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+use socket2::Socket;
+
+use super::connection::Pause;
+use super::input::Input;
+use super::lot::Interest;
+use super::pool::Pool;
+
+/// How a worker may receive next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Receive {
+    /// The lot said that there is something, or the connection is new: try, and block if the worker has the leisure.
+    TryThenBlock,
+    /// After an answer: block if the worker has the leisure. To try would be in vain, as the client has not even read it.
+    Block,
+    /// The lot waits for slow senders, and keeps their deadlines.
+    Park,
+}
+
+/// Receives what is there, or what comes while the worker may wait for it.
+pub(super) fn receive(socket: &Socket, pool: &Pool, input: &mut Input, how: Receive) -> Result<(), Pause> {
+    if how == Receive::TryThenBlock {
+        match receive_with(socket, input, RecvFlags::DONTWAIT) {
+            Err(Pause::Wait(_)) => {}
+            received => return received,
+        }
+    }
+    let leisure = if how == Receive::Park { None } else { pool.leisure() };
+    let Some(_leisure) = leisure else { return Err(Pause::Wait(Interest::Readable)) };
+    receive_with(socket, input, RecvFlags::empty())
+}
+
+fn receive_with(socket: &Socket, input: &mut Input, flags: RecvFlags) -> Result<(), Pause> {
+    match recv(socket, input.room(), flags) {
+        Ok((_, 0)) => Err(Pause::End),
+        Ok((_, count)) => {
+            input.received(count);
+            Ok(())
+        }
+        Err(Errno::INTR) => Ok(()),
+        Err(Errno::AGAIN) => Err(Pause::Wait(Interest::Readable)),
+        Err(_) => Err(Pause::End),
+    }
+}
+
+/// Receives and drops what a client still sends, until it has closed its side too (RFC 9112 section 9.6).
+pub(super) fn linger(socket: &Socket, left: &mut u64, pool: &Pool, input: &mut Input, how: Receive) -> Pause {
+    input.consume(input.bytes().len());
+    let mut received = receive(socket, pool, input, how);
+    loop {
+        if let Err(pause) = received {
+            return pause;
+        }
+        let dropped = input.bytes().len();
+        if dropped as u64 >= *left {
+            return Pause::End;
+        }
+        input.consume(dropped);
+        *left -= dropped as u64;
+        received = receive_with(socket, input, RecvFlags::DONTWAIT);
+    }
+}
