@@ -65,10 +65,12 @@ fn accept_all(pool: &Pool, listener: &TcpListener) -> io::Result<usize> {
     let mut accepted = 0;
     loop {
         while pool.admission.is_full() && pool.admission.is_shed_full() {
-            // The others wait in the backlog until some of these have read that there are too many.
             if pool.stop.is_finishing() {
                 return Ok(accepted);
             }
+            // A client that says nothing must not keep others from reading that there are too many.
+            pool.recent.evict_shed();
+            pool.settled.evict_shed();
             wait(pool, None, Some(BACK_OFF.0));
         }
         match listener.accept() {

@@ -266,6 +266,11 @@ impl Connection {
         ready_at.unwrap_or_else(Instant::now)
     }
 
+    /// Receives what is there, so that closing the connection does not destroy the answer that it had.
+    pub fn discard(&self) {
+        receive::discard(&self.socket);
+    }
+
     /// Marks a connection that was ready by then.
     pub fn found_ready(&mut self, at: Instant) {
         if matches!(self.state.stage, Stage::Idle { to_drop: 0 } | Stage::Reading) {

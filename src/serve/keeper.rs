@@ -99,6 +99,7 @@ impl<'a> Keeper<'a> {
             self.take_arrivals();
             self.drain();
             self.give_up();
+            self.evict_shed();
             let until = self.wake_at();
             found_some = release_ready(self.pool, &mut self.parked, Some(self.lot.bell()), until);
             self.lot.get_up();
@@ -227,6 +228,18 @@ impl<'a> Keeper<'a> {
             }
             self.parked.push(parked);
         }
+    }
+
+    /// Closes the older half of the connections that are beyond the limit, where further ones wait to read so.
+    fn evict_shed(&mut self) {
+        if !self.lot.take_to_evict_shed() {
+            return;
+        }
+        let mut shed = self.extract(|parked| parked.connection.is_shed());
+        shed.sort_unstable_by_key(|parked| parked.since);
+        let kept = shed.split_off(shed.len().div_ceil(2));
+        shed.iter().for_each(|parked| parked.connection.discard());
+        self.parked.extend(kept);
     }
 
     /// Takes these connections out of the lot.

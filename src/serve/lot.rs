@@ -39,6 +39,8 @@ pub(super) struct Lot {
     lively: AtomicUsize,
     /// How many idle connections somebody else needs.
     to_give_up: AtomicUsize,
+    /// Whether connections beyond the limit should make room for further ones.
+    to_evict_shed: AtomicBool,
 }
 
 impl Lot {
@@ -49,6 +51,7 @@ impl Lot {
             bell: Arc::new(Wake::new()?),
             lively: AtomicUsize::new(0),
             to_give_up: AtomicUsize::new(0),
+            to_evict_shed: AtomicBool::new(false),
         })
     }
 
@@ -75,6 +78,17 @@ impl Lot {
     pub fn give_up(&self, count: usize) {
         self.to_give_up.fetch_max(count, Ordering::SeqCst);
         self.wake();
+    }
+
+    /// Asks for connections beyond the limit to be closed, those first that have been here for longest.
+    pub fn evict_shed(&self) {
+        self.to_evict_shed.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// Takes the request to close connections beyond the limit.
+    pub fn take_to_evict_shed(&self) -> bool {
+        self.to_evict_shed.swap(false, Ordering::SeqCst)
     }
 
     /// How many wait here and may be ready soon.

@@ -63,3 +63,9 @@ pub(super) fn linger(socket: &Socket, left: &mut u64, pool: &Pool, input: &mut I
         received = receive_with(socket, input, RecvFlags::DONTWAIT);
     }
 }
+
+/// Receives and drops what is there, so that closing the socket does not reset the connection.
+pub(super) fn discard(socket: &Socket) {
+    let mut bytes = [0; 4096];
+    while recv(socket, &mut bytes, RecvFlags::DONTWAIT).is_ok_and(|(_, count)| count > 0) {}
+}

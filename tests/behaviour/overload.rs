@@ -1,5 +1,9 @@
 //! More clients than the server may have.
 
+use std::time::Instant;
+
+use reeld::limits::LINGER_TIME;
+
 use super::support::*;
 
 #[test]
@@ -54,4 +58,22 @@ fn without_descriptors_the_acceptor_waits_and_serves_again() {
         client.get("/small.txt", "");
         client.answer().status == 200
     });
+}
+
+#[test]
+fn silent_clients_keep_nobody_from_reading_that_there_are_too_many() {
+    let server = Server::start(&["--max-connections", "4", "--workers", "1"]);
+    let mut admitted: Vec<Client> = (0..4).map(|_| server.connect()).collect();
+    for client in &mut admitted {
+        client.get("/film.mp4", "");
+        assert_eq!(client.head().status, 206);
+    }
+    let _silent: Vec<Client> = (0..200).map(|_| server.connect()).collect();
+    let mut client = server.connect();
+    let came = Instant::now();
+    assert_eq!(client.answer().status, 503);
+    assert!(came.elapsed() < LINGER_TIME, "sooner than one of them may linger");
+    for client in &mut admitted {
+        assert_film_bytes(&client.body(PART), 0, PART);
+    }
 }
