@@ -17,6 +17,10 @@ pub const EMPTY_LINES_MAX: usize = 4;
 /// Bytes of a method name; a longer one is no method we know: 501 (RFC 9112 section 3).
 pub const METHOD_MAX: usize = 32;
 
+/// Bytes of request heads that have begun and wait for the rest; beyond it the oldest are evicted with 408. All of 4,096
+/// connections could otherwise hold [`HEAD_MAX`] each.
+pub const UNFINISHED_HEADS_MAX: usize = 8 * 1024 * 1024;
+
 /// Ranges of one Range field; a field with more is ignored (RFC 9110 section 14.2). PDF readers ask for some five.
 pub const RANGES_MAX: usize = 16;
 

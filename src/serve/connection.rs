@@ -19,6 +19,7 @@ use super::exchange::{After, Exchange};
 use super::input::Input;
 use super::lot::{Interest, Parked};
 use super::pool::{DiskPermit, Pool};
+use super::quota::Slot;
 use super::receive::{self, Receive, receive};
 use super::transfer::Progress;
 use crate::http::Refusal;
@@ -42,6 +43,8 @@ struct State {
     stage: Stage,
     /// Received and not yet used; while a worker serves the connection, that is in the worker's [`Input`].
     rest: Vec<u8>,
+    /// Counts the rest while the connection is parked.
+    unfinished_head: Option<Slot>,
     /// Until when the client may be waited for; set when it first is in a stage.
     deadline: Option<Instant>,
     /// When it was found that the next request is there, or more of it, if that is why the connection has left the lot.
@@ -113,6 +116,7 @@ impl Connection {
             peer: Peer::new(peer),
             stage: Stage::Idle { to_drop: 0 },
             rest: Vec::new(),
+            unfinished_head: None,
             deadline: None,
             ready_at: None,
             disk_permit: None,
@@ -126,6 +130,7 @@ impl Connection {
     /// Goes on with the connection as far as it goes without waiting for its client longer than others can afford.
     pub fn run(mut self, wakeup: Wakeup, pool: &Pool, input: &mut Input) -> Next {
         input.load(&std::mem::take(&mut self.state.rest));
+        self.state.unfinished_head = None;
         let pause = self.go_on(wakeup, pool, input);
         self.state.rest = input.bytes().to_vec();
         self.state.ready_at = None;
@@ -146,6 +151,9 @@ impl Connection {
                 let interest = if self.is_patient() { Interest::Drops } else { interest };
                 let since = Instant::now();
                 let deadline = self.deadline(since, pool);
+                if !self.state.rest.is_empty() {
+                    self.state.unfinished_head = Some(pool.unfinished_heads.take(self.state.rest.len()));
+                }
                 Next::Park(Parked { connection: self, interest, since, deadline })
             }
         }
@@ -305,6 +313,11 @@ impl Connection {
     /// Whether it was beyond the limit of connections.
     pub fn is_shed(&self) -> bool {
         self.state.permit.kind() == Kind::Shed
+    }
+
+    /// Bytes that it holds of a request head that has begun.
+    pub fn unfinished_head(&self) -> usize {
+        self.state.rest.len()
     }
 }
 

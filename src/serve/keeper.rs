@@ -100,6 +100,7 @@ impl<'a> Keeper<'a> {
             self.drain();
             self.give_up();
             self.evict_shed();
+            self.evict_slow_senders();
             let until = self.wake_at();
             found_some = release_ready(self.pool, &mut self.parked, Some(self.lot.bell()), until);
             self.lot.get_up();
@@ -240,6 +241,27 @@ impl<'a> Keeper<'a> {
         let kept = shed.split_off(shed.len().div_ceil(2));
         shed.iter().for_each(|parked| parked.connection.discard());
         self.parked.extend(kept);
+    }
+
+    /// Sends back the oldest of those whose request heads are unfinished, while all of these take too much memory.
+    fn evict_slow_senders(&mut self) {
+        let excess = self.pool.unfinished_heads.excess();
+        if excess == 0 {
+            return;
+        }
+        let mut slow = self.extract(|parked| parked.connection.unfinished_head() > 0);
+        slow.sort_unstable_by_key(|parked| parked.deadline);
+        let mut freed = 0;
+        for parked in slow {
+            if freed < excess {
+                freed += parked.connection.unfinished_head();
+                self.pool.queue(parked.connection, Wakeup::TimedOut);
+            } else if parked.interest == Interest::Drops {
+                self.drops.push(parked);
+            } else {
+                self.parked.push(parked);
+            }
+        }
     }
 
     /// Takes these connections out of the lot.

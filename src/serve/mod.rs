@@ -30,6 +30,7 @@ mod listener;
 mod lot;
 mod places;
 mod pool;
+mod quota;
 mod receive;
 #[cfg(any(test, fuzzing))]
 pub mod rehearsal;

@@ -15,11 +15,12 @@ use super::connection::{Connection, Wakeup};
 use super::disk::{self, DiskPermits};
 use super::lot::{Lot, Parked};
 use super::places::Places;
+use super::quota::Quota;
 use super::send_queue::SendQueues;
 use super::stop::Stop;
 use super::transfer::CHUNK;
 use super::{Event, Settings};
-use crate::limits::SHED_MAX;
+use crate::limits::{SHED_MAX, UNFINISHED_HEADS_MAX};
 use crate::ops::AccessLog;
 use crate::site::{FileSystem, Site};
 
@@ -68,6 +69,8 @@ pub(super) struct Pool {
     pub places: Places,
     /// How many transfers have [`Headroom`](super::headroom::Headroom).
     pub headroom: Arc<AtomicUsize>,
+    /// Bytes of request heads that have begun and are parked.
+    pub unfinished_heads: Arc<Quota>,
     pub send_queues: SendQueues,
     /// Where the thread that runs the server hears of the others.
     pub events: Sender<Event>,
@@ -123,6 +126,7 @@ impl Pool {
             disk,
             places: Places::new(processors()),
             headroom: Arc::default(),
+            unfinished_heads: Quota::new(UNFINISHED_HEADS_MAX),
             send_queues: SendQueues::new(),
             events,
             sender,
