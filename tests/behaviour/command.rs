@@ -2,12 +2,12 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::support::*;
@@ -109,26 +109,40 @@ fn a_start_that_fails_for_want_of_threads_ends_with_71() {
         eprintln!("not tested: only root can become another user");
         return;
     }
-    for threads in 2..threads_with(2) {
-        let limit = format!("--nproc={threads}");
-        let words = [&user[..], &["prlimit", &limit]].concat();
-        let mut child = program(&words, content.path(), &["--host", "127.0.0.1", "--port", "0", "--workers", "2"])
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the program starts");
-        let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
         // A client that connects meanwhile does not keep the program from ending.
-        let address = lines.find_map(|line| line.split_once("http://")?.1.split('/').next()?.parse().ok());
-        let _client = address.and_then(|address: SocketAddr| TcpStream::connect(address).ok());
-        let until = Instant::now() + PATIENCE;
-        let status = loop {
-            if let Some(status) = child.try_wait().expect("the process exists") {
-                break status;
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                let _ = TcpStream::connect(("127.0.0.1", port));
             }
-            assert!(Instant::now() < until, "the program does not end with {threads} threads");
-            std::thread::sleep(Duration::from_millis(5));
-        };
-        assert_eq!(status.code(), Some(71), "{threads} threads: {:?}", lines.next());
+        });
+        for threads in (2..threads_with(2)).chain([threads_with(2) - 1; 20]) {
+            let limit = format!("--nproc={threads}");
+            let flags = ["--host", "127.0.0.1", "--port", &port.to_string(), "--workers", "2"];
+            let mut server = program(&[&user[..], &["prlimit", &limit]].concat(), content.path(), &flags)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("the program starts");
+            let ended = wait_for_exit(&mut server);
+            stop.store(ended.is_none(), Ordering::Relaxed);
+            assert_eq!(ended.and_then(|status| status.code()), Some(71), "{threads} threads");
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+/// How a program ended; None if it does not, and is killed.
+fn wait_for_exit(child: &mut Child) -> Option<ExitStatus> {
+    let until = Instant::now() + PATIENCE;
+    while Instant::now() < until {
+        if let Some(status) = child.try_wait().expect("the process exists") {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(5));
     }
+    child.kill().and_then(|()| child.wait()).expect("it is ours");
+    None
 }
