@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::wake::Wake;
+use super::wake::{Wake, Waker};
 use crate::limits::SHED_MAX;
 
 /// Counts the connections, and rings when the last one has gone.

@@ -6,8 +6,9 @@ use std::fmt;
 use std::fs::File;
 use std::num::NonZeroUsize;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
+use super::sync::{Mutex, MutexGuard};
 use crate::site::{FileSystem, Kind};
 
 /// The permits of all file systems, and what waits for them.

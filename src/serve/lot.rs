@@ -1,12 +1,12 @@
 //! A lot: where connections are left that wait for their clients. Its [`Keeper`](super::keeper::Keeper) looks after them.
 
-use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use super::connection::Connection;
-use super::wake::Wake;
+use super::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use super::sync::{Mutex, MutexGuard};
+use super::wake::{Wake, Waker};
 
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +30,11 @@ pub(super) struct Parked {
 
 /// Where connections are left for the thread that keeps them.
 #[derive(Debug)]
-pub(super) struct Lot {
-    arriving: Mutex<Vec<Parked>>,
+pub(super) struct Lot<T = Parked, W = Wake> {
+    arriving: Mutex<Vec<T>>,
     /// Whether the thread may be in poll, so that whoever comes must ring.
     asleep: AtomicBool,
-    bell: Arc<Wake>,
+    bell: Arc<W>,
     /// How many wait here and may be ready soon.
     lively: AtomicUsize,
     /// How many idle connections somebody else needs.
@@ -43,25 +43,25 @@ pub(super) struct Lot {
     to_evict_shed: AtomicBool,
 }
 
-impl Lot {
-    pub fn new() -> io::Result<Self> {
-        Ok(Lot {
-            arriving: Mutex::default(),
+impl<T, W: Waker> Lot<T, W> {
+    pub fn new(bell: W) -> Self {
+        Lot {
+            arriving: Mutex::new(Vec::new()),
             asleep: AtomicBool::new(false),
-            bell: Arc::new(Wake::new()?),
+            bell: Arc::new(bell),
             lively: AtomicUsize::new(0),
             to_give_up: AtomicUsize::new(0),
             to_evict_shed: AtomicBool::new(false),
-        })
+        }
     }
 
     /// The bell that wakes the thread.
-    pub fn bell(&self) -> &Arc<Wake> {
+    pub fn bell(&self) -> &Arc<W> {
         &self.bell
     }
 
     /// Leaves connections in the lot.
-    pub fn park(&self, parked: impl IntoIterator<Item = Parked>) {
+    pub fn park(&self, parked: impl IntoIterator<Item = T>) {
         self.arriving().extend(parked);
         // Only the first who comes while the thread sleeps rings.
         if self.asleep.swap(false, Ordering::SeqCst) {
@@ -102,16 +102,16 @@ impl Lot {
     /// whatever happens later.
     pub fn fall_asleep(&self) {
         self.bell.clear();
-        self.asleep.store(true, Ordering::SeqCst);
+        self.asleep.swap(true, Ordering::SeqCst);
     }
 
     /// The thread is up, and will look at the lot before it sleeps again: nobody needs to ring.
     pub fn get_up(&self) {
-        self.asleep.store(false, Ordering::SeqCst);
+        self.asleep.swap(false, Ordering::SeqCst);
     }
 
     /// Takes those who have come.
-    pub fn arrivals(&self) -> Vec<Parked> {
+    pub fn arrivals(&self) -> Vec<T> {
         std::mem::take(&mut self.arriving())
     }
 
@@ -125,7 +125,7 @@ impl Lot {
         self.lively.store(count, Ordering::Relaxed);
     }
 
-    fn arriving(&self) -> MutexGuard<'_, Vec<Parked>> {
+    fn arriving(&self) -> MutexGuard<'_, Vec<T>> {
         self.arriving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

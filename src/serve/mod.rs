@@ -36,6 +36,7 @@ mod receive;
 pub mod rehearsal;
 mod send_queue;
 mod stop;
+mod sync;
 mod transfer;
 mod wake;
 mod worker;
@@ -159,5 +160,7 @@ fn wait(threads: usize, events: &Receiver<Event>) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+mod interleavings;
+#[cfg(all(test, not(loom)))]
 mod tests;

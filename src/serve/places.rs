@@ -4,10 +4,12 @@
 
 use std::cell::Cell;
 use std::num::NonZeroUsize;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+
+use super::sync::{Condvar, Mutex, MutexGuard, thread_local};
 
 thread_local! {
-    static HAS_PLACE: Cell<bool> = const { Cell::new(false) };
+    static HAS_PLACE: Cell<bool> = Cell::new(false);
 }
 
 /// Counts the places that are free.
@@ -24,16 +26,19 @@ impl Places {
 
     /// Waits until there is a place for this thread, unless it has one.
     pub fn take(&self) {
-        if HAS_PLACE.replace(true) {
+        if HAS_PLACE.with(|has_place| has_place.replace(true)) {
             return;
         }
-        let free = self.freed.wait_while(self.free(), |free| *free == 0);
-        *free.unwrap_or_else(PoisonError::into_inner) -= 1;
+        let mut free = self.free();
+        while *free == 0 {
+            free = self.freed.wait(free).unwrap_or_else(PoisonError::into_inner);
+        }
+        *free -= 1;
     }
 
     /// Leaves the place of this thread, if it has one, to one that stands by.
     pub fn pass_on(&self) {
-        if HAS_PLACE.replace(false) {
+        if HAS_PLACE.with(|has_place| has_place.replace(false)) {
             *self.free() += 1;
             self.freed.notify_one();
         }
@@ -49,7 +54,7 @@ impl Places {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread;

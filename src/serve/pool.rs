@@ -19,6 +19,7 @@ use super::quota::Quota;
 use super::send_queue::SendQueues;
 use super::stop::Stop;
 use super::transfer::CHUNK;
+use super::wake::Wake;
 use super::{Event, Settings};
 use crate::limits::{SHED_MAX, UNFINISHED_HEADS_MAX};
 use crate::ops::AccessLog;
@@ -98,7 +99,7 @@ impl Pool {
         stop: Arc<Stop>,
         events: Sender<Event>,
     ) -> io::Result<Self> {
-        let (recent, settled) = (Lot::new()?, Lot::new()?);
+        let (recent, settled) = (Lot::new(Wake::new()?), Lot::new(Wake::new()?));
         let admission = Admission::new(settings.max_connections, [recent.bell(), settled.bell()].map(Arc::clone));
         // Sending never blocks: there is room for every connection that there can be, for a close by every worker, and for
         // the end of every worker.

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::wake::Wake;
+use super::wake::{Wake, Waker};
 
 /// Tells a running server to end. Shared by whoever may tell it.
 #[derive(Debug)]

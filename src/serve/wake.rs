@@ -13,15 +13,24 @@ impl Wake {
     pub fn new() -> io::Result<Self> {
         Ok(Wake(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
     }
+}
 
-    /// Wakes whoever polls it.
-    pub fn ring(&self) {
+/// What a thread waits for beside its connections.
+pub trait Waker {
+    /// Wakes the thread.
+    fn ring(&self);
+
+    /// Makes it silent again.
+    fn clear(&self);
+}
+
+impl Waker for Wake {
+    fn ring(&self) {
         // It can only fail when 2^64 - 2 rings were not heard, and then it is readable anyway.
         let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
     }
 
-    /// Makes it silent again.
-    pub fn clear(&self) {
+    fn clear(&self) {
         // It fails when there was no ring, and then it is silent already.
         let _ = rustix::io::read(&self.0, &mut [0u8; 8]);
     }

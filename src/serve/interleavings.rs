@@ -1,0 +1,162 @@
+//! What must hold in whatever order the threads run: loom tries them all.
+
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use loom::sync::{Condvar, Mutex};
+use loom::thread;
+
+use super::disk::{DiskPermit, DiskPermits};
+use super::lot::Lot;
+use super::places::Places;
+use super::wake::Waker;
+use crate::site::{FileSystem, Kind};
+
+const LOCAL: FileSystem = FileSystem { id: 0, kind: Kind::Local };
+const REMOTE: FileSystem = FileSystem { id: 1, kind: Kind::Remote };
+
+/// A queue on which a thread waits, in place of the channel.
+struct Queue<T> {
+    items: Mutex<Vec<T>>,
+    added: Condvar,
+}
+
+impl<T> Queue<T> {
+    fn new() -> Arc<Self> {
+        Arc::new(Queue { items: Mutex::new(Vec::new()), added: Condvar::new() })
+    }
+
+    fn push(&self, item: T) {
+        self.items.lock().expect("no panic").push(item);
+        self.added.notify_one();
+    }
+
+    fn pop(&self) -> T {
+        let mut items = self.items.lock().expect("no panic");
+        loop {
+            match items.pop() {
+                Some(item) => return item,
+                None => items = self.added.wait(items).expect("no panic"),
+            }
+        }
+    }
+}
+
+/// Three waiters for two file systems on two workers: each is delivered, and every permit comes back, also through a panic.
+#[test]
+fn no_permit_is_lost_and_no_waiter_is_forgotten() {
+    loom::model(|| {
+        let delivered = Queue::<(u8, DiskPermit<u8>)>::new();
+        let queue = Arc::clone(&delivered);
+        let two = NonZeroUsize::new(2).expect("not zero");
+        let permits = DiskPermits::new(two, Box::new(move |waiter, permit| queue.push((waiter, permit))));
+        let waiting: Vec<_> = [(1, LOCAL), (2, LOCAL), (3, REMOTE)]
+            .into_iter()
+            .map(|(waiter, file_system)| {
+                let permits = Arc::clone(&permits);
+                let wait = move || {
+                    permits.wait(file_system, waiter);
+                };
+                if waiter == 1 {
+                    wait();
+                    None
+                } else {
+                    Some(thread::spawn(wait))
+                }
+            })
+            .collect();
+        let mut seen: Vec<u8> = Vec::new();
+        for _ in 0..3 {
+            let (waiter, permit) = delivered.pop();
+            seen.push(waiter);
+            let failing = AssertUnwindSafe(|| {
+                let _permit = permit;
+                std::panic::resume_unwind(Box::new(()));
+            });
+            assert!(catch_unwind(failing).is_err());
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, [1, 2, 3]);
+        waiting.into_iter().flatten().for_each(|thread| thread.join().expect("no panic"));
+        assert!(permits.try_acquire(LOCAL).is_some() && permits.try_acquire(REMOTE).is_some());
+    });
+}
+
+/// An eventfd, of which only what wakes a thread is left.
+struct Bell {
+    rung: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Bell {
+    fn wait(&self) {
+        let mut rung = self.rung.lock().expect("no panic");
+        while !*rung {
+            rung = self.changed.wait(rung).expect("no panic");
+        }
+    }
+}
+
+impl Waker for Bell {
+    fn ring(&self) {
+        *self.rung.lock().expect("no panic") = true;
+        self.changed.notify_one();
+    }
+
+    fn clear(&self) {
+        *self.rung.lock().expect("no panic") = false;
+    }
+}
+
+/// The thread of a lot sleeps only while everything that was left there has been seen.
+#[test]
+fn whatever_is_parked_wakes_the_poller() {
+    loom::model(|| {
+        let lot = Arc::new(Lot::new(Bell { rung: Mutex::new(false), changed: Condvar::new() }));
+        let parking: Vec<_> = (1..=2)
+            .map(|item| {
+                let lot = Arc::clone(&lot);
+                thread::spawn(move || lot.park([item]))
+            })
+            .collect();
+        let mut seen: Vec<u8> = Vec::new();
+        while seen.len() < 2 {
+            lot.fall_asleep();
+            let arrived = lot.arrivals();
+            if arrived.is_empty() {
+                lot.bell().wait();
+            }
+            seen.extend(arrived);
+            lot.get_up();
+        }
+        parking.into_iter().for_each(|thread| thread.join().expect("no panic"));
+    });
+}
+
+/// With one run slot a worker that blocks lets another take the task that it waits for.
+#[test]
+fn a_blocking_worker_releases_its_run_slot() {
+    loom::model(|| {
+        let places = Arc::new(Places::new(NonZeroUsize::MIN));
+        let (tasks, done) = (Queue::new(), Queue::new());
+        let worker = || {
+            let (places, tasks, done) = (Arc::clone(&places), Arc::clone(&tasks), Arc::clone(&done));
+            thread::spawn(move || {
+                places.take();
+                let blocks = tasks.pop();
+                if blocks {
+                    places.pass_on();
+                    done.pop();
+                } else {
+                    done.push(());
+                }
+                places.pass_on();
+            })
+        };
+        let workers = [worker(), worker()];
+        tasks.push(false);
+        tasks.push(true);
+        workers.into_iter().for_each(|thread| thread.join().expect("no panic"));
+    });
+}

@@ -1,0 +1,13 @@
+//! What threads share their values with: the types of std, or those of loom, which tries every order in which threads can
+//! run (`--cfg loom`).
+
+#[cfg(loom)]
+pub(super) use loom::{
+    sync::{Condvar, Mutex, MutexGuard, atomic},
+    thread_local,
+};
+#[cfg(not(loom))]
+pub(super) use std::{
+    sync::{Condvar, Mutex, MutexGuard, atomic},
+    thread_local,
+};
