@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::head::is_authority;
+use super::authority;
 
 /// The origin whose pages may read the answers, or `*` for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +34,7 @@ impl FromStr for Cors {
             });
             scheme.starts_with(|first: char| first.is_ascii_lowercase())
                 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-                && !host.is_empty()
-                && is_authority(host.as_bytes())
+                && authority::split(host.as_bytes()).is_some()
                 && port_is_said
                 && !text.bytes().any(|byte| byte.is_ascii_uppercase())
         });

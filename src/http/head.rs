@@ -1,8 +1,8 @@
 //! A request head: from the bytes of a connection to a [`Request`] (RFC 9112 sections 2 to 5).
 
-use std::net::Ipv6Addr;
 use std::ops::Range;
 
+use super::authority;
 use super::framing::{self, Content};
 use super::status::{Refusal, Status};
 use crate::limits::{EMPTY_LINES_MAX, FIELDS_MAX, HEAD_MAX, METHOD_MAX, REQUEST_LINE_MAX};
@@ -222,33 +222,17 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// RFC 9112 section 3.2: exactly one valid Host in HTTP/1.1.
+/// RFC 9112 section 3.2: exactly one valid Host in HTTP/1.1. It is empty where the target has no authority; the one site
+/// here is then what is meant (section 3.3). A port without a host is no authority at all.
 fn check_host(request: &Request) -> Result<(), Refusal> {
     let mut hosts = request.every("host");
     match (hosts.next(), hosts.next(), request.version) {
         (None, _, Version::Http11) => Err(Refusal::malformed("The request has no Host field.")),
         (Some(_), Some(_), _) => Err(Refusal::malformed("The request has more than one Host field.")),
-        (Some(host), None, _) if !is_authority(host) => {
+        (Some(host), None, _) if !host.is_empty() && authority::split(host).is_none() => {
             Err(Refusal::malformed("The Host field of the request is malformed."))
         }
         _ => Ok(()),
-    }
-}
-
-/// Whether this is `host [":" port]` (RFC 3986 section 3.2): an address in brackets, or a name of the characters that a host
-/// of the world has; empty is allowed.
-pub(super) fn is_authority(text: &[u8]) -> bool {
-    let is_port = |rest: &[u8]| rest.is_empty() || (rest[0] == b':' && rest[1..].iter().all(u8::is_ascii_digit));
-    let end_of = |text: &[u8], end: u8| text.iter().position(|&byte| byte == end);
-    match text.strip_prefix(b"[") {
-        Some(inner) => end_of(inner, b']').is_some_and(|end| {
-            let address = std::str::from_utf8(&inner[..end]).ok().and_then(|address| address.parse::<Ipv6Addr>().ok());
-            address.is_some() && is_port(&inner[end + 1..])
-        }),
-        None => {
-            let (name, rest) = text.split_at(end_of(text, b':').unwrap_or(text.len()));
-            name.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) && is_port(rest)
-        }
     }
 }
 
@@ -289,6 +273,8 @@ mod tests {
             ("GET / HTTP/1.2\r\nHost: h\r\n\r\n", 0),
             ("GET / HTTP/1.1\r\nHost:\r\n\r\n", 0),
             ("GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", 0),
+            ("GET / HTTP/1.1\r\nHost: [fe80::1%eth0]\r\n\r\n", 0),
+            ("GET / HTTP/1.1\r\nHost: [fe80::1%25eth0]:80\r\n\r\n", 0),
             (&format!("GET /{long} HTTP/1.1\r\nHost: h\r\n\r\n"), 0),
             ("GET / HTTP/1.1\r\nHost: h\r\n", 1),
             ("GET / HT", 1),
@@ -309,6 +295,7 @@ mod tests {
             ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
             ("GET / HTTP/1.1\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: :80\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: u@h\r\n\r\n", 400),

@@ -2,7 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-use super::head::is_authority;
+use super::authority;
 use super::status::{Refusal, Status};
 
 /// What a request target names.
@@ -40,11 +40,9 @@ fn after_authority(target: &[u8]) -> Result<&[u8], Refusal> {
         return Err(malformed);
     }
     let rest = &target[scheme + 3..];
-    let authority = rest.iter().position(|&byte| byte == b'/' || byte == b'?').unwrap_or(rest.len());
-    if authority == 0 || !is_authority(&rest[..authority]) {
-        return Err(malformed);
-    }
-    Ok(&rest[authority..])
+    let end = rest.iter().position(|&byte| byte == b'/' || byte == b'?').unwrap_or(rest.len());
+    authority::split(&rest[..end]).ok_or(malformed)?;
+    Ok(&rest[end..])
 }
 
 const BAD_PERCENT: Refusal = bad("A percent sign in the target is not followed by two hexadecimal digits.");
@@ -160,6 +158,7 @@ mod tests {
             ("HTTP://[::1]/a?b", "a", false),
             ("http://host", "", true),
             ("http://host?x", "", true),
+            ("http://[fe80::1%25eth0]:8080/a", "a", false),
             ("https://h/confidential/x", "confidential/x", false),
         ] {
             assert_eq!(path(target), Some((relative.to_string(), folder)), "{target}");
@@ -185,6 +184,8 @@ mod tests {
             "host:80",
             "ftp://host/a",
             "http:///a",
+            "http://:80/a",
+            "http://?a",
             "http://user@host/a",
             "http:/a",
             "://h/a",

@@ -140,7 +140,11 @@ fn limits() -> Vec<Case> {
     let mut cases = vec![
         case(39, "GET / HTTP/1.1\r\n\r\n").refused(400),
         case(39, get("/", "Host: h\r\n")).refused(400),
+        // 9112 3.2 and 3.3: where the target has no authority Host is empty, and the server may take its default.
         case(39, "GET /small.txt HTTP/1.1\r\nHost:\r\n\r\n").body("small"),
+        // 9110 4.2.1: but no http URL has a port and no host.
+        case(39, "GET /small.txt HTTP/1.1\r\nHost: :80\r\n\r\n").refused(400),
+        case(39, get("http://:80/small.txt", "")).answers(&[400]),
         case(40, version("HTTP/1.2")).body("small"),
         case(40, version("HTTP/2.0")).refused(505),
         case(40, version("HTTP/9.9")).refused(505),

@@ -29,6 +29,11 @@ fn syntax() -> Vec<Case> {
         case(10, "GET /small.txt HTTP/1.1\r\n\r\n").refused(400),
         case(10, get("/small.txt", "Host: h\r\n")).refused(400),
         case(10, "GET /small.txt HTTP/1.1\r\nHost: a b\r\n\r\n").refused(400),
+        case(10, "GET /small.txt HTTP/1.1\r\nHost: :80\r\n\r\n").refused(400),
+        // 9110 7.2 as browsers, ffmpeg and mpv say it of a link-local address: without the zone, with it, as in RFC 6874.
+        case(10, "GET /small.txt HTTP/1.1\r\nHost: [fe80::1]\r\n\r\n").body("small"),
+        case(10, "GET /small.txt HTTP/1.1\r\nHost: [fe80::1%eth0]:8080\r\n\r\n").body("small"),
+        case(10, "GET /small.txt HTTP/1.1\r\nHost: [fe80::1%25eth0]\r\n\r\n").body("small"),
         case(11, get("http://other:81/small.txt", "")).body("small"),
         case(12, get("/small.txt", "A : 1\r\n")).refused(400),
         case(13, get("/small.txt", "A: 1\r\n 2\r\n")).refused(400),
