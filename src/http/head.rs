@@ -13,6 +13,8 @@ pub enum Method {
     Get,
     Head,
     Options,
+    /// Asks for a tunnel. Refused like the methods below, but its target has another form.
+    Connect,
     /// A method of RFC 9110 section 9 (or PATCH) that a file server never allows.
     NeverAllowed,
     Unknown,
@@ -201,7 +203,8 @@ fn method_named(name: &[u8]) -> Method {
         b"GET" => Method::Get,
         b"HEAD" => Method::Head,
         b"OPTIONS" => Method::Options,
-        b"POST" | b"PUT" | b"DELETE" | b"PATCH" | b"TRACE" | b"CONNECT" => Method::NeverAllowed,
+        b"CONNECT" => Method::Connect,
+        b"POST" | b"PUT" | b"DELETE" | b"PATCH" | b"TRACE" => Method::NeverAllowed,
         _ => Method::Unknown,
     }
 }
@@ -222,8 +225,9 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// RFC 9112 section 3.2: exactly one valid Host in HTTP/1.1. It is empty where the target has no authority; the one site
-/// here is then what is meant (section 3.3). A port without a host is no authority at all.
+/// RFC 9112 section 3.2: exactly one valid Host in HTTP/1.1. It is empty if the target has no
+/// authority, and then stands for the one site here (section 3.3); a port without a host is
+/// malformed.
 fn check_host(request: &Request) -> Result<(), Refusal> {
     let mut hosts = request.every("host");
     match (hosts.next(), hosts.next(), request.version) {

@@ -13,6 +13,7 @@ use super::multipart::{self, Section};
 use super::precondition::{self, Verdict};
 use super::range::{self, Parts, Selection};
 use super::status::{Refusal, Status};
+use super::target;
 use super::validators::Validators;
 
 /// What the answers say about a file.
@@ -108,18 +109,19 @@ impl Response {
 
     /// The answer to a method that does not ask for a file; None for GET and HEAD.
     pub fn to_method(request: &Request) -> Option<Self> {
-        match request.method {
-            Method::Get | Method::Head => None,
+        let answer = match request.method {
+            Method::Get | Method::Head => return None,
             Method::Options => {
                 let preflight = request.only("access-control-request-method").is_some();
-                Some(Response { allow: true, preflight, ..Response::new(Status::NoContent) })
+                Response { allow: true, preflight, ..Response::new(Status::NoContent) }
             }
-            Method::NeverAllowed => {
+            Method::Connect | Method::NeverAllowed => {
                 let text = Response::text(Status::MethodNotAllowed, "Files here can only be read: GET or HEAD.");
-                Some(Response { allow: true, ..text })
+                Response { allow: true, ..text }
             }
-            Method::Unknown => Some(Response::text(Status::NotImplemented, "The method is not known here.")),
-        }
+            Method::Unknown => Response::text(Status::NotImplemented, "The method is not known here."),
+        };
+        Some(target::check(request.method, request.target).map_or_else(Response::refusal, |()| answer))
     }
 
     /// The answer to a GET or HEAD of an existing file.

@@ -3,6 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::authority;
+use super::head::Method;
 use super::status::{Refusal, Status};
 
 /// What a request target names.
@@ -30,6 +31,17 @@ pub fn read(target: &[u8]) -> Result<Target<'_>, Refusal> {
     let mut halves = local.splitn(2, |&byte| byte == b'?');
     let path = Path::normalise(&percent_decode(halves.next().unwrap_or_default())?)?;
     Ok(Target { path, query: halves.next() })
+}
+
+/// Checks a target that no file is looked up for (RFC 9112 section 3.2): host and port for CONNECT
+/// (RFC 9110 section 9.3.6), otherwise what [`read`] reads, or `*` for OPTIONS.
+pub fn check(method: Method, target: &[u8]) -> Result<(), Refusal> {
+    match (method, target) {
+        (Method::Connect, _) if authority::split(target).is_some_and(|(_, port)| !port.is_empty()) => Ok(()),
+        (Method::Connect, _) => Err(bad("The target of CONNECT is not: host, colon, port.")),
+        (Method::Options, b"*") => Ok(()),
+        _ => read(target).map(|_| ()),
+    }
 }
 
 /// What follows `http://host` in an absolute-form target (RFC 9112 section 3.2.2).
@@ -191,6 +203,31 @@ mod tests {
             "://h/a",
         ] {
             assert_eq!(path(target), None, "{target}");
+        }
+    }
+
+    #[test]
+    fn each_method_has_its_forms_of_a_target() {
+        use Method::*;
+        for (target, methods) in [
+            ("/", &[Options, NeverAllowed, Unknown][..]),
+            ("http://h/a?b", &[Options, NeverAllowed, Unknown]),
+            ("*", &[Options]),
+            ("h:80", &[Connect]),
+            ("[::1]:80", &[Connect]),
+            ("**", &[]),
+            ("*/", &[]),
+            ("foo", &[]),
+            ("foo/bar", &[]),
+            ("h:", &[]),
+            (":80", &[]),
+            ("u@h:80", &[]),
+            ("http://:80/", &[]),
+            ("/%zz", &[]),
+        ] {
+            for method in [Options, Connect, NeverAllowed, Unknown] {
+                assert_eq!(check(method, target.as_bytes()).is_ok(), methods.contains(&method), "{method:?} {target}");
+            }
         }
     }
 

@@ -166,8 +166,10 @@ fn limits() -> Vec<Case> {
     for host in ["a b", "###", "a,b", "u@h"] {
         cases.push(case(39, format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")).refused(400));
     }
-    for method in ["POST", "DELETE", "TRACE", "CONNECT"] {
-        let case = case(43, request(method, "/small.txt", "")).answers(&[405]);
+    for (method, target) in
+        [("POST", "/small.txt"), ("DELETE", "/small.txt"), ("TRACE", "/small.txt"), ("CONNECT", "h:80")]
+    {
+        let case = case(43, request(method, target, "")).answers(&[405]);
         cases.push(case.field("Allow", "GET, HEAD, OPTIONS"));
     }
     for byte in ["\0", "\r", "\x7f", "\x07"] {

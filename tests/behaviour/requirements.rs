@@ -22,6 +22,13 @@ fn syntax() -> Vec<Case> {
         // 9112 3: no silent repair.
         case(7, "GET  /small.txt HTTP/1.1\r\nHost: h\r\n\r\n").refused(400),
         case(7, "GET /small.txt HTTP/1.1 \r\nHost: h\r\n\r\n").refused(400),
+        // 9112 3.2: the form of the target, whatever the method.
+        case(7, request("OPTIONS", "**", "")).answers(&[400]),
+        case(7, request("OPTIONS", "foo", "")).answers(&[400]),
+        case(7, request("POST", "**", "")).answers(&[400]),
+        case(7, request("POST", "*", "")).answers(&[400]),
+        case(7, request("BREW", "foo", "")).answers(&[400]),
+        case(7, request("OPTIONS", "http://h/small.txt", "")).answers(&[204]),
         case(8, request(&"G".repeat(33), "/", "")).refused(501),
         case(9, long(8_000 - 15)).answers(&[404]),
         case(9, long(60_000)).refused(414),
