@@ -1,6 +1,6 @@
 //! Where a request ends and whether its connection goes on (RFC 9112 sections 6 and 9).
 
-use super::head::{Request, Version, list_members};
+use super::head::{Method, Request, Version, list_members};
 use super::status::{Refusal, Status};
 use crate::limits::DROPPED_BODY_MAX;
 
@@ -83,13 +83,15 @@ fn digits(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// Whether both sides can go on after this request (RFC 9112 section 9.3).
+/// Whether both sides can go on after this request (RFC 9112 section 9.3). After CONNECT they cannot: its client may have sent
+/// bytes for the tunnel already, and as requests they would be somebody else's (RFC 9931 section 8).
 pub(super) fn persistent(request: &Request) -> bool {
     let asked = match request.version {
         Version::Http11 => true,
         Version::Http10 => request.lists("connection", "keep-alive"),
     };
-    asked && !request.lists("connection", "close") && request.content != Content::Unread
+    let goes_on = request.content != Content::Unread && request.method != Method::Connect;
+    asked && goes_on && !request.lists("connection", "close")
 }
 
 #[cfg(test)]
@@ -163,6 +165,17 @@ mod tests {
                 Ok(persistent),
                 "{version} {fields:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_refused_tunnel_ends_the_connection() {
+        for (head, persistent) in
+            [("OPTIONS * HTTP/1.1", true), ("CONNECT h:80 HTTP/1.1", false), ("CONNECT / HTTP/1.1", false)]
+        {
+            let head = format!("{head}\r\nHost: h\r\nConnection: keep-alive\r\n\r\n");
+            let Ok(Reading::Whole(request, _)) = read(head.as_bytes()) else { panic!("{head:?} is a request") };
+            assert_eq!(request.persistent, persistent, "{head:?}");
         }
     }
 }

@@ -166,10 +166,15 @@ fn limits() -> Vec<Case> {
     for host in ["a b", "###", "a,b", "u@h"] {
         cases.push(case(39, format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")).refused(400));
     }
-    for (method, target) in
-        [("POST", "/small.txt"), ("DELETE", "/small.txt"), ("TRACE", "/small.txt"), ("CONNECT", "h:80")]
+    // RFC 9931: what comes after a refused CONNECT is no request, whatever it looks like. 9112 3.2.3: it names host and port.
+    for (target, status) in
+        [("h:80", 405), ("[::1]:443", 405), ("/small.txt", 400), ("h", 400), ("h:", 400), (":80", 400)]
     {
-        let case = case(43, request(method, target, "")).answers(&[405]);
+        cases.push(case(43, request("CONNECT", target, "") + &get("/small.txt", "")).refused(status));
+    }
+    cases.push(case(43, request("CONNECT", "h:80", "")).refused(405).field("Allow", "GET, HEAD, OPTIONS"));
+    for method in ["POST", "DELETE", "TRACE"] {
+        let case = case(43, request(method, "/small.txt", "")).answers(&[405]);
         cases.push(case.field("Allow", "GET, HEAD, OPTIONS"));
     }
     for byte in ["\0", "\r", "\x7f", "\x07"] {
