@@ -115,6 +115,8 @@ fn framing() -> Vec<Case> {
         case(31, coded("chunked, chunked")).refused(400),
         case(31, coded("\"chunked\"")).refused(400),
         case(32, get("/", "Content-Length: 5\r\nContent-Length: 6\r\n") + "hello").refused(400),
+        case(32, get("/", "Content-Length: 5\r\nContent-Length: 05\r\n") + "hello").refused(400),
+        case(32, get("/", "Content-Length: 5, 5\r\n") + "hello").refused(400),
         case(33, coded("chunked").replace("\r\n0\r\n", "\r\nFFFFFFFFFFFFFFFF0\r\n")).ends(),
         case(33, coded("chunked").replace("\r\n0\r\n", "\r\n-1\n")).ends(),
         case(33, coded("chunked").replace("\r\n0\r\n", &format!("\r\n0;{}\r\n", "e".repeat(65_536)))).ends(),
