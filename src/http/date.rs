@@ -42,37 +42,64 @@ pub fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().min(LAST_SECOND)
 }
 
-/// Reads any of the three forms of an HTTP date as seconds since 1970; None for anything else.
+/// Reads any of the three forms of an HTTP date as seconds since 1970; None for anything else. The
+/// weekday may be a wrong one, as recipients are to be robust (RFC 9110 section 5.6.7).
 pub fn parse(text: &[u8], now: SystemTime) -> Option<u64> {
-    let text = std::str::from_utf8(text).ok()?.trim();
-    // Only one form has a dash. httpdate splits its centuries at 1970 for ever.
-    let date = if text.contains('-') { rfc850_date(text, now) } else { httpdate::parse_http_date(text).ok() };
-    date.map(seconds)
+    let is_short = |word: &str| WEEKDAYS.iter().any(|name| name[..3] == *word);
+    let words: Vec<&str> = std::str::from_utf8(text).ok()?.trim().split(' ').collect();
+    match words[..] {
+        [weekday, day, month, year, time, "GMT"] if weekday.strip_suffix(',').is_some_and(is_short) => {
+            date(number(year, 4)?, month, number(day, 2)?, time)
+        }
+        [weekday, month, day, time, year] if is_short(weekday) => date(number(year, 4)?, month, number(day, 2)?, time),
+        [weekday, month, "", day, time, year] if is_short(weekday) => {
+            date(number(year, 4)?, month, number(day, 1)?, time)
+        }
+        [weekday, day, time, "GMT"] if weekday.strip_suffix(',').is_some_and(|name| WEEKDAYS.contains(&name)) => {
+            let (day, month_and_year) = day.split_once('-')?;
+            let (month, year) = month_and_year.split_once('-')?;
+            let (day, year) = (number(day, 2)?, number(year, 2)?);
+            // The latest year with these two digits that lies at most 50 years ahead.
+            let latest = seconds(now + FIFTY_YEARS);
+            let this_century: u64 = ImfDate(now).to_string()[12..14].parse().ok()?;
+            [this_century + 1, this_century, this_century - 1]
+                .into_iter()
+                .find_map(|century| date(century * 100 + year, month, day, time).filter(|date| *date <= latest))
+        }
+        _ => None,
+    }
 }
 
-/// Reads `Sunday, 06-Nov-94 08:49:37 GMT`. Its year is the latest with these two digits that does not lie more than 50 years
-/// ahead and in which that was a Sunday.
-fn rfc850_date(text: &str, now: SystemTime) -> Option<SystemTime> {
-    let (weekday, rest) = text.split_once(", ")?;
-    if !WEEKDAYS.contains(&weekday) {
+/// Seconds since 1970 of a date of the Gregorian calendar from then on.
+fn date(year: u64, month: &str, day: u64, time: &str) -> Option<u64> {
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let months = [31, if is_leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let month = MONTHS.iter().position(|name| *name == month)?;
+    let mut clock = time.split(':').map(|digits| number(digits, 2));
+    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
+    if year < 1970 || !(1..=months[month]).contains(&day) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let (day_and_month, rest) = rest.rsplit_once('-')?;
-    let (day, month) = day_and_month.split_once('-')?;
-    let (year, time) = rest.split_once(' ')?;
-    let this_century: u16 = ImfDate(now).to_string()[12..14].parse().ok()?;
-    [this_century + 1, this_century, this_century - 1].into_iter().find_map(|century| {
-        let text = format!("{}, {day} {month} {century}{year} {time}", &weekday[..3]);
-        httpdate::parse_http_date(&text).ok().filter(|date| *date <= now + FIFTY_YEARS)
-    })
+    let days_before = |year: u64| year * 365 + (year - 1) / 4 - (year - 1) / 100 + (year - 1) / 400;
+    let days = days_before(year) - days_before(1970) + months[..month].iter().sum::<u64>() + day - 1;
+    clock.next().is_none().then_some(((days * 24 + hour) * 60 + minute) * 60 + second)
+}
+
+/// A number of exactly that many digits.
+fn number(text: &str, digits: usize) -> Option<u64> {
+    (text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
 }
 
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 const FIFTY_YEARS: Duration = Duration::from_secs(50 * 31_556_952);
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// The end of 2026.
@@ -110,8 +137,40 @@ mod tests {
         for text in ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
             assert_eq!(parse(text.as_bytes(), now()), Some(784_111_777), "{text}");
         }
-        for text in ["", "yesterday", "784111777", "Sun, 06 Nov 1994 08:49:37"] {
+        for text in [
+            "",
+            "yesterday",
+            "784111777",
+            "Sun, 06 Nov 1994 08:49:37",
+            "Sun, 06 Nov 1994 08:49:37 UTC",
+            "Sun, 06 Nov 1994 08:49:37 GMT GMT",
+            "Sun, 06 Nov 94 08:49:37 GMT",
+            "Sun, 6 Nov 1994 08:49:37 GMT",
+            "Sun, 00 Nov 1994 08:49:37 GMT",
+            "Sun, 31 Nov 1994 08:49:37 GMT",
+            "Sun, 29 Feb 1994 08:49:37 GMT",
+            "Sun, 06 nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1969 08:49:37 GMT",
+            "Sun, 06 Nov 1994 24:49:37 GMT",
+            "Sun, 06 Nov 1994 08:60:37 GMT",
+            "Sun, 06 Nov 1994 08:49:60 GMT",
+            "Sun, 06 Nov 1994 08:49 GMT",
+            "Sun, 06 Nov 1994 08:49:37:00 GMT",
+            "Sun, +6 Nov 1994 08:49:37 GMT",
+            "Sunday, 06 Nov 1994 08:49:37 GMT",
+            "So, 06 Nov 1994 08:49:37 GMT",
+            "Sun 06 Nov 1994 08:49:37 GMT",
+            "Sun, Nov  6 08:49:37 1994",
+            "Sun Nov 6 08:49:37 1994",
+        ] {
             assert_eq!(parse(text.as_bytes(), now()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_with_a_wrong_weekday_is_a_date() {
+        for text in ["Mon, 06 Nov 1994 08:49:37 GMT", "Monday, 06-Nov-94 08:49:37 GMT", "Mon Nov  6 08:49:37 1994"] {
+            assert_eq!(parse(text.as_bytes(), now()), Some(784_111_777), "{text}");
         }
     }
 
@@ -131,6 +190,17 @@ mod tests {
             ["Sunday, 06-Nov-1994 08:49:37 GMT", "Sun, 06-Nov-94 08:49:37 GMT", "Sunday, 06-Nov-94", "a, -", "-"]
         {
             assert_eq!(parse(text.as_bytes(), now()), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_date_is_read_as_it_is_written(second in 0..=LAST_SECOND) {
+            let date = ImfDate(UNIX_EPOCH + Duration::from_secs(second)).to_string();
+            prop_assert_eq!(parse(date.as_bytes(), now()), Some(second));
+            let (weekday, day, month) = (&date[..3], &date[5..7], &date[8..11]);
+            let asctime = format!("{weekday} {month} {day} {} {}", &date[17..25], &date[12..16]);
+            prop_assert_eq!(parse(asctime.as_bytes(), now()), Some(second));
         }
     }
 }

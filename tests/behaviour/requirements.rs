@@ -56,6 +56,12 @@ fn syntax() -> Vec<Case> {
         case(18, get("/film.mp4", "If-Modified-Since: Sun Nov  6 08:49:37 1994\r\n")).answers(&[304]),
         case(18, get("/film.mp4", "If-Modified-Since: Saturday, 06-Nov-93 08:49:37 GMT\r\n")).first_part(),
         case(18, get("/film.mp4", "If-Modified-Since: Thursday, 06-Nov-70 08:49:37 GMT\r\n")).answers(&[304]),
+        // A wrong weekday: the date was a Sunday.
+        case(18, get("/film.mp4", "If-Modified-Since: Mon, 06 Nov 1994 08:49:37 GMT\r\n")).answers(&[304]),
+        case(18, get("/film.mp4", "If-Modified-Since: Monday, 06-Nov-94 08:49:37 GMT\r\n")).answers(&[304]),
+        case(18, get("/film.mp4", "If-Modified-Since: Mon Nov  6 08:49:37 1994\r\n")).answers(&[304]),
+        case(18, get("/film.mp4", "If-Unmodified-Since: Mon, 06 Nov 1994 08:49:36 GMT\r\n")).answers(&[412]),
+        case(18, get("/film.mp4", "Range: bytes=1-2\r\nIf-Range: Mon, 06 Nov 1994 08:49:37 GMT\r\n")).part(1, 2),
         // Every answer of every case is held to its grammar, to IMF-fixdate, and to have no field twice.
         case(19, get("/film.mp4", "")).first_part().field("Last-Modified", MODIFIED),
         case(20, get("/none", "")).answers(&[404]).check(|answers| {
