@@ -124,6 +124,8 @@ def main():
     with tempfile.TemporaryDirectory() as content:
         for name, data in {"small.txt": b"small", "empty.txt": b"", "film.mp4": FILM}.items():
             Path(content, name).write_bytes(data)
+            # What was modified a moment ago has no Last-Modified.
+            os.utime(Path(content, name), (784111777, 784111777))
         os.mkdir(Path(content, "films"))
         with peers.reeld(content, "--cors", "*") as server:
             heard = {judge.__name__: judge(server.port) for judge in (python, node, curl)}

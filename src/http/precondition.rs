@@ -42,7 +42,7 @@ pub fn judge(request: &Request, file: &Validators, now: SystemTime) -> Verdict {
 }
 
 /// Whether a Range field counts: without If-Range always, with it only if the client's copy is this very file
-/// (RFC 9110 section 13.1.5). A date is a strong validator only when its second is over (section 8.8.2.2).
+/// (RFC 9110 section 13.1.5). A date has to be a strong one, to the second.
 pub fn range_stands(request: &Request, file: &Validators, now: SystemTime) -> bool {
     if !has(request, "if-range") {
         return true;
@@ -51,8 +51,7 @@ pub fn range_stands(request: &Request, file: &Validators, now: SystemTime) -> bo
     if validator.ends_with(b"\"") {
         return validator == file.entity_tag().as_bytes();
     }
-    let modified = date::seconds(file.modified);
-    date::parse(validator, now) == Some(modified) && modified < date::seconds(now)
+    date::parse(validator, now) == Some(date::seconds(file.modified)) && file.has_strong_date(now)
 }
 
 fn has(request: &Request, name: &'static str) -> bool {
@@ -72,6 +71,8 @@ fn tags<'a>(request: &Request<'a>, name: &'static str) -> impl Iterator<Item = &
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
+
+    use proptest::prelude::*;
 
     use super::super::head::{Reading, read};
     use super::*;
@@ -146,6 +147,33 @@ mod tests {
             assert_eq!(asked(&fields, |request| range_stands(request, &file(), now)), stands, "{fields:?}");
         }
         let exact = format!("If-Range: {EXACT}\r\n");
-        assert!(!asked(&exact, |request| range_stands(request, &file(), file().modified)));
+        for (age, stands) in [(0, false), (999, false), (1_000, false), (1_999, false), (2_000, true)] {
+            let now = file().modified + Duration::from_millis(age);
+            assert_eq!(asked(&exact, |request| range_stands(request, &file(), now)), stands, "{age} ms old");
+        }
+    }
+
+    proptest! {
+        /// One state is sent, another replaces it, and much later the client sends the date of the
+        /// first in If-Range. The clock of the file system lags by up to 10 ms. Times are in
+        /// milliseconds.
+        #[test]
+        fn no_date_joins_two_states_of_a_file(
+            first in 0..2_000u64, sent_after in 0..4_000u64, changed_after in 0..2_000u64, lag in 0..=10u64,
+        ) {
+            let start = file().modified;
+            let at = |time| start + Duration::from_millis(time);
+            let sent = first + sent_after;
+            let second = (sent + changed_after).saturating_sub(lag).max(first + 1);
+            let mut fields = String::new();
+            Validators { size: 10, modified: at(first) }.write(&mut fields, at(sent));
+            if let Some(line) = fields.lines().find(|line| line.starts_with("Last-Modified: ")) {
+                let if_range = format!("{}\r\n", line.replace("Last-Modified", "If-Range"));
+                let now = at(100_000);
+                let file = |modified| Validators { size: 10, modified: at(modified) };
+                prop_assert!(asked(&if_range, |request| range_stands(request, &file(first), now)));
+                prop_assert!(!asked(&if_range, |request| range_stands(request, &file(second), now)), "{if_range}");
+            }
+        }
     }
 }

@@ -4,6 +4,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::date;
 
+/// Seconds until no later change can carry the same date. RFC 9110 section 8.8.2.2 asks for one;
+/// the other covers the clock of the file system, which lags by a tick of up to 10 ms.
+const SECONDS_TO_SETTLE: u64 = 2;
+
 /// The validators of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validators {
@@ -20,12 +24,22 @@ impl Validators {
         tag
     }
 
-    /// Writes both as fields of an answer.
+    /// Whether the modification date is a strong validator: no later change can carry the same date
+    /// (RFC 9110 section 8.8.2.2).
+    pub fn has_strong_date(&self, now: SystemTime) -> bool {
+        date::seconds(self.modified) + SECONDS_TO_SETTLE <= date::seconds(now)
+    }
+
+    /// Writes the header fields. A date that is not strong yet is left out, so that no client can
+    /// send it back in If-Range. A modification in the future gets the date of the answer (RFC 9110
+    /// section 8.8.2.1).
     pub fn write(&self, out: &mut String, now: SystemTime) {
-        out.push_str("Last-Modified: ");
-        // RFC 9110 section 8.8.2.1: never later than Date.
-        date::with_text(self.modified.min(now), |date| out.push_str(date));
-        out.push_str("\r\nETag: ");
+        if self.has_strong_date(now) || self.modified > now {
+            out.push_str("Last-Modified: ");
+            date::with_text(self.modified.min(now), |date| out.push_str(date));
+            out.push_str("\r\n");
+        }
+        out.push_str("ETag: ");
         self.write_entity_tag(out);
         out.push_str("\r\n");
     }

@@ -1,11 +1,11 @@
 //! The program under test, a folder to serve, and a client that sends exactly the bytes it is told.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, unbounded};
 use reeld::serve::THREADS_BESIDE_WORKERS;
@@ -29,17 +29,25 @@ pub fn threads_with(workers: usize) -> usize {
     workers + THREADS_BESIDE_WORKERS + 4
 }
 
-/// A content folder: `film.mp4` of [`FILM`] bytes, `small.txt`, a page, an empty file, and a secret.
+/// A content folder: `film.mp4` of [`FILM`] bytes, `small.txt`, a page, an empty file, and a
+/// secret. All are an hour old, because what was modified a moment ago has no Last-Modified.
 pub fn content() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = |name: &str| folder.path().join(name);
     fs::create_dir_all(at("confidential")).expect("a folder");
     fs::create_dir_all(at("films")).expect("a folder");
-    fs::write(at("film.mp4"), (0..FILM).map(film_byte).collect::<Vec<_>>()).expect("a file");
-    fs::write(at("small.txt"), "small").expect("a file");
-    fs::write(at("index.html"), "<!doctype html>").expect("a file");
-    fs::write(at("empty.txt"), "").expect("a file");
-    fs::write(at("confidential/secret.txt"), "secret").expect("a file");
+    let film: Vec<u8> = (0..FILM).map(film_byte).collect();
+    for (name, bytes) in [
+        ("film.mp4", &film[..]),
+        ("small.txt", b"small"),
+        ("index.html", b"<!doctype html>"),
+        ("empty.txt", b""),
+        ("confidential/secret.txt", b"secret"),
+    ] {
+        let mut file = File::create(at(name)).expect("a file");
+        file.write_all(bytes).expect("the disk has room");
+        file.set_modified(SystemTime::now() - Duration::from_secs(3600)).expect("a time");
+    }
     folder
 }
 
