@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzes reeld: `fuzz.sh SECONDS [target...]`, each target (all five unless named) for so long, one after the other. Prints a
+# Fuzzes reeld: `fuzz.sh SECONDS [target...]`, each target (all six unless named) for so long, one after the other. Prints a
 # table; exits 1 where a target found something, and says where that lies.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:?usage: fuzz.sh SECONDS [target...]}
 shift
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(head target range conditions connection)
+[ ${#targets[@]} -gt 0 ] || targets=(head target range chunked conditions connection)
 cargo +nightly --version >/dev/null 2>&1 || { echo "fuzz.sh needs a nightly toolchain: rustup toolchain install nightly" >&2; exit 69; }
 cargo fuzz --version >/dev/null 2>&1 || { echo "fuzz.sh needs cargo-fuzz: cargo install cargo-fuzz" >&2; exit 69; }
 

@@ -24,8 +24,14 @@ pub const UNFINISHED_HEADS_MAX: usize = 8 * 1024 * 1024;
 /// Ranges of one Range field; a field with more is ignored (RFC 9110 section 14.2). PDF readers ask for some five.
 pub const RANGES_MAX: usize = 16;
 
-/// Bytes of a request body that are read and dropped to keep a connection; a longer body costs its sender the connection.
+/// Bytes of a request body that are read and dropped to keep a connection, with the framing of its
+/// chunks; a longer body costs its sender the connection.
 pub const DROPPED_BODY_MAX: u64 = 64 * 1024;
+
+/// Bytes of a line of a chunked body, its LF not counted: a chunk size with its extensions, or a
+/// trailer field. Beyond it 400. Signatures of chunks take some 90 bytes; Go's net/http has the
+/// same limit.
+pub const CHUNK_LINE_MAX: usize = 4 * 1024;
 
 /// Bytes read and dropped after a final answer, so that they do not destroy it (RFC 9112 section 9.6).
 pub const LINGER_BYTES_MAX: u64 = 4 * 1024 * 1024;

@@ -1,5 +1,6 @@
 //! Where a request ends and whether its connection goes on (RFC 9112 sections 6 and 9).
 
+use super::chunked::{self, Decoder};
 use super::head::{Method, Request, Version, list_members};
 use super::status::{Refusal, Status};
 use crate::limits::DROPPED_BODY_MAX;
@@ -8,10 +9,42 @@ use crate::limits::DROPPED_BODY_MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     None,
-    /// So many bytes, few enough to read and drop.
-    Dropped(u64),
+    /// To be read and dropped before the next request.
+    Dropped(Discard),
     /// Well framed, but not worth reading, or waiting for a 100 that will not come: the connection ends after the answer.
     Unread,
+}
+
+/// What is still to be dropped of a request's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Discard {
+    /// Bytes of a content whose length was announced.
+    Length(u64),
+    Chunked(Decoder),
+}
+
+impl Discard {
+    pub const NOTHING: Self = Discard::Length(0);
+
+    /// Whether the content has ended.
+    pub fn is_over(&self) -> bool {
+        match self {
+            Discard::Length(left) => *left == 0,
+            Discard::Chunked(decoder) => decoder.is_complete(),
+        }
+    }
+
+    /// Consumes `bytes` and returns how many belong to the content: all, unless it ends here.
+    pub fn advance(&mut self, bytes: &[u8]) -> Result<usize, chunked::Error> {
+        match self {
+            Discard::Length(left) => {
+                let dropped = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                *left -= dropped as u64;
+                Ok(dropped)
+            }
+            Discard::Chunked(decoder) => decoder.advance(bytes),
+        }
+    }
 }
 
 /// The content that the fields announce. Whatever two readers could understand differently is refused.
@@ -19,11 +52,11 @@ pub(super) fn content(request: &Request) -> Result<Content, Refusal> {
     let length = content_length(request)?;
     let content = if request.every("transfer-encoding").next().is_some() {
         check_transfer_encoding(request, length)?;
-        Content::Unread
+        Content::Dropped(Discard::Chunked(Decoder::default()))
     } else {
         match length {
             None | Some(0) => Content::None,
-            Some(length) if length <= DROPPED_BODY_MAX => Content::Dropped(length),
+            Some(length) if length <= DROPPED_BODY_MAX => Content::Dropped(Discard::Length(length)),
             Some(_) => Content::Unread,
         }
     };
@@ -59,8 +92,8 @@ fn check_transfer_encoding(request: &Request, length: Option<u64>) -> Result<(),
     }
 }
 
-/// The one Content-Length. Equal ones could be taken for one (RFC 9110 section 8.6), but whoever sends
-/// them does not know where the request ends.
+/// The Content-Length. A second one is refused even if it is equal (RFC 9110 section 8.6 permits
+/// either).
 fn content_length(request: &Request) -> Result<Option<u64>, Refusal> {
     let mut lengths = request.every("content-length");
     let length = lengths
@@ -80,8 +113,8 @@ fn digits(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// Whether both sides can go on after this request (RFC 9112 section 9.3). After CONNECT they cannot: its client may have sent
-/// bytes for the tunnel already, and as requests they would be somebody else's (RFC 9931 section 8).
+/// Whether both sides can go on after this request (RFC 9112 section 9.3). Not after CONNECT: bytes
+/// meant for the tunnel may follow, and must not be taken for requests (RFC 9931 section 8).
 pub(super) fn persistent(request: &Request) -> bool {
     let asked = match request.version {
         Version::Http11 => true,
@@ -113,11 +146,12 @@ mod tests {
         for (fields, body) in [
             ("", Ok((Content::None, true))),
             ("Content-Length: 0\r\n", Ok((Content::None, true))),
-            ("Content-Length: 44\r\n", Ok((Content::Dropped(44), true))),
-            ("Content-Length: 65536\r\n", Ok((Content::Dropped(65536), true))),
+            ("Content-Length: 44\r\n", Ok((Content::Dropped(Discard::Length(44)), true))),
+            ("Content-Length: 65536\r\n", Ok((Content::Dropped(Discard::Length(65536)), true))),
             ("Content-Length: 65537\r\n", Ok((Content::Unread, false))),
             ("Content-Length: 18446744073709551615\r\n", Ok((Content::Unread, false))),
-            ("Transfer-Encoding: Chunked\r\n", Ok((Content::Unread, false))),
+            ("Transfer-Encoding: Chunked\r\n", Ok((Content::Dropped(Discard::Chunked(Decoder::default())), true))),
+            ("Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n", Ok((Content::Unread, false))),
             ("Expect: 100-continue\r\nContent-Length: 4\r\n", Ok((Content::Unread, false))),
             ("Expect: 100-Continue\r\n", Ok((Content::None, true))),
             ("Content-Length: 44, 44\r\n", Err(400)),

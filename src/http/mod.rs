@@ -1,10 +1,12 @@
 //! What HTTP says: pure functions and closed enums, no I/O of any kind.
 //!
-//! In the order in which a request meets them: [`head`] (bytes to a [`Request`]), [`framing`] (where it ends), [`target`]
-//! (which path it names), [`precondition`] and [`range`] (how much of the file is wanted), [`response`], [`multipart`]
-//! and [`cors`] (the answer), with the vocabulary of [`status`], [`validators`], [`authority`] and [`date`].
+//! In the order in which a request meets them: [`head`] (bytes to a [`Request`]), [`framing`] and
+//! [`chunked`] (where it ends), [`target`] (which path it names), [`precondition`] and [`range`]
+//! (how much of the file is wanted), [`response`], [`multipart`] and [`cors`] (the answer), with
+//! the vocabulary of [`status`], [`validators`], [`authority`] and [`date`].
 
 pub mod authority;
+pub mod chunked;
 pub mod cors;
 pub mod date;
 pub mod framing;

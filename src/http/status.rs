@@ -79,6 +79,9 @@ impl Refusal {
     pub const DISK_TIMED_OUT: Self =
         Refusal::close(Status::ServiceUnavailable, "The file system did not answer in time; try again later.");
 
+    /// For content whose end cannot be found; the request itself has had its answer.
+    pub const BAD_CHUNK: Self = Refusal::malformed("A chunk of the request's content is malformed.");
+
     /// For a request that is not HTTP, or that two readers could understand differently.
     pub const fn malformed(why: &'static str) -> Self {
         Refusal::close(Status::BadRequest, why)

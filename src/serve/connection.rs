@@ -22,9 +22,10 @@ use super::pool::{DiskPermit, Pool};
 use super::quota::Slot;
 use super::receive::{self, Receive, receive};
 use super::transfer::Progress;
-use crate::http::Refusal;
+use crate::http::framing::Discard;
 use crate::http::head::{self, Reading};
-use crate::limits::LINGER_BYTES_MAX;
+use crate::http::{Refusal, chunked};
+use crate::limits::{LINGER_BYTES_MAX, LINGER_TIME};
 use crate::ops::access_log::{Line, Peer};
 use crate::site::FileSystem;
 
@@ -60,9 +61,9 @@ struct State {
 
 #[derive(Debug)]
 enum Stage {
-    /// Waits for a request, behind so many bytes of the last request's content.
+    /// Waits for a request, behind what is left of the last request's content.
     Idle {
-        to_drop: u64,
+        to_drop: Discard,
     },
     /// A request head has begun.
     Reading,
@@ -114,7 +115,7 @@ impl Connection {
     pub fn new(socket: Socket, peer: IpAddr, permit: Permit) -> Self {
         let state = State {
             peer: Peer::new(peer),
-            stage: Stage::Idle { to_drop: 0 },
+            stage: Stage::Idle { to_drop: Discard::NOTHING },
             rest: Vec::new(),
             unfinished_head: None,
             deadline: None,
@@ -223,7 +224,9 @@ impl Connection {
             return Ok(Stage::Sending(Exchange::last_words(refusal, b"", &self.state.peer, pool)));
         }
         loop {
-            self.drop_content(input);
+            if let Some(stage) = self.drop_content(pool, input) {
+                return Ok(stage);
+            }
             if !input.bytes().is_empty() {
                 if *how == Receive::Block && pool.queued() > 0 {
                     return Err(Pause::TurnOver);
@@ -240,12 +243,21 @@ impl Connection {
         }
     }
 
-    /// Drops what is there of the last request's content.
-    fn drop_content(&mut self, input: &mut Input) {
-        if let Stage::Idle { to_drop } = &mut self.state.stage {
-            let dropped = input.bytes().len().min(usize::try_from(*to_drop).unwrap_or(usize::MAX));
-            input.consume(dropped);
-            *to_drop -= dropped as u64;
+    /// Drops what has arrived of the last request's content; Some stage if its end is not found.
+    fn drop_content(&mut self, pool: &Pool, input: &mut Input) -> Option<Stage> {
+        let Stage::Idle { to_drop } = &mut self.state.stage else { return None };
+        match to_drop.advance(input.bytes()) {
+            Ok(dropped) => {
+                input.consume(dropped);
+                None
+            }
+            Err(chunked::Error::Malformed) => {
+                Some(Stage::Sending(Exchange::last_words(Refusal::BAD_CHUNK, b"", &self.state.peer, pool)))
+            }
+            // The answer said that the connection goes on, as the length was not known then.
+            Err(chunked::Error::TooLong) => {
+                Some(Stage::Lingering { left: LINGER_BYTES_MAX, time: LINGER_TIME, log_line: None })
+            }
         }
     }
 
@@ -281,7 +293,7 @@ impl Connection {
 
     /// Marks a connection that was ready by then.
     pub fn found_ready(&mut self, at: Instant) {
-        if matches!(self.state.stage, Stage::Idle { to_drop: 0 } | Stage::Reading) {
+        if self.awaits_request() || matches!(self.state.stage, Stage::Reading) {
             self.state.ready_at = Some(at);
         }
     }
@@ -297,7 +309,12 @@ impl Connection {
     /// Whether it waits for a request of which no byte has come: it can be closed and nobody loses anything, unless its
     /// client still takes its last answer.
     pub fn is_idle(&self) -> bool {
-        matches!(self.state.stage, Stage::Idle { to_drop: 0 }) && self.state.unacknowledged.is_none()
+        self.awaits_request() && self.state.unacknowledged.is_none()
+    }
+
+    /// Whether the next byte is the first of a request.
+    fn awaits_request(&self) -> bool {
+        matches!(self.state.stage, Stage::Idle { to_drop } if to_drop.is_over())
     }
 
     /// Whether it has had its last answer and only its end is waited for.

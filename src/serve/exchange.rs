@@ -7,7 +7,7 @@ use socket2::Socket;
 
 use super::pool::{ContentFile, DiskPermit, Pool};
 use super::transfer::{Progress, Transfer};
-use crate::http::framing;
+use crate::http::framing::{self, Discard};
 use crate::http::multipart::Section;
 use crate::http::response::Body;
 use crate::http::target::{self, Path};
@@ -30,8 +30,8 @@ pub(super) struct Exchange {
 /// What comes after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum After {
-    /// The next request, behind so many bytes of this one's content.
-    NextRequest { to_drop: u64 },
+    /// The next request, behind what is left of this one's content.
+    NextRequest { to_drop: Discard },
     /// The end, when the client has taken the answer and closed its side too, or so much time has passed. Closing at once
     /// could destroy the answer: whatever arrives at a closed socket is answered with a reset (RFC 9112 section 9.6).
     Linger(Duration),
@@ -72,7 +72,7 @@ impl Exchange {
         let persistent = request.persistent && !response.close && !pool.stop.is_finishing();
         let after = match (persistent, request.content) {
             (true, framing::Content::Dropped(to_drop)) => After::NextRequest { to_drop },
-            (true, _) => After::NextRequest { to_drop: 0 },
+            (true, _) => After::NextRequest { to_drop: Discard::NOTHING },
             (false, _) => After::Linger(pool.settings.stall_timeout),
         };
         let log = pool.log.as_ref();

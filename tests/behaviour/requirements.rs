@@ -37,7 +37,7 @@ fn syntax() -> Vec<Case> {
         case(10, get("/small.txt", "Host: h\r\n")).refused(400),
         case(10, "GET /small.txt HTTP/1.1\r\nHost: a b\r\n\r\n").refused(400),
         case(10, "GET /small.txt HTTP/1.1\r\nHost: :80\r\n\r\n").refused(400),
-        // 9110 7.2 as browsers, ffmpeg and mpv say it of a link-local address: without the zone, with it, as in RFC 6874.
+        // 9110 7.2, a link-local address: without a zone, with one (ffmpeg, mpv), as in RFC 6874.
         case(10, "GET /small.txt HTTP/1.1\r\nHost: [fe80::1]\r\n\r\n").body("small"),
         case(10, "GET /small.txt HTTP/1.1\r\nHost: [fe80::1%eth0]:8080\r\n\r\n").body("small"),
         case(10, "GET /small.txt HTTP/1.1\r\nHost: [fe80::1%25eth0]\r\n\r\n").body("small"),
@@ -82,8 +82,12 @@ fn framing() -> Vec<Case> {
     let coded = |coding: &str, rest: &str| get("/small.txt", &format!("Transfer-Encoding: {coding}\r\n")) + rest;
     let length = |value: &str, rest: &str| get("/small.txt", &format!("Content-Length: {value}\r\n")) + rest;
     vec![
-        // 9112 9.3: whoever does not read the content closes.
-        case(26, coded("chunked", "5\r\nhello\r\n0\r\n\r\n") + &get("/film.mp4", "")).ends().body("small"),
+        // 9112 9.3: content that is read to its end keeps the connection.
+        case(26, coded("chunked", "5\r\nhello\r\n0\r\n\r\n") + &get("/film.mp4", ""))
+            .answers(&[200, 206])
+            .body("small"),
+        case(26, coded("chunked", "5\r\nhello\r\n0\r\nDigest: x\r\n\r\n") + &get("/none", "")).answers(&[200, 404]),
+        case(26, request("POST", "/", "Transfer-Encoding: chunked\r\n") + "0\r\n\r\n").answers(&[405]),
         case(27, coded("chunked, identity", "0\r\n\r\n")).refused(400),
         case(27, coded("identity", "")).refused(400),
         case(28, coded("gzip, chunked", "0\r\n\r\n")).refused(501),
@@ -98,9 +102,15 @@ fn framing() -> Vec<Case> {
         case(32, length("18446744073709551616", "")).refused(400),
         case(32, length("18446744073709551615", "")).ends(),
         case(32, get("/film.mp4", "Range: bytes=0-99999999999999999999999999\r\n")).first_part(),
-        case(33, coded("chunked", "0;extension=\"value\"\r\n\r\n")).ends(),
+        case(32, coded("chunked", "10000000000000000\r\n")).answers(&[200, 400]).ends(),
+        case(33, coded("chunked", "5;extension=\"value\"\r\nhello\r\n0;last\r\n\r\n")),
         case(34, length("5", "hello") + &get("/film.mp4", "Range: bytes=1-2\r\n")).answers(&[200, 206]),
         case(34, length("65537", "hello")).ends(),
+        // 64 KiB of chunks, framing included; the answer is sent before anything beyond is known.
+        case(34, coded("chunked", &format!("fff0\r\n{}\r\n0\r\n\r\n", "x".repeat(0xfff0)))),
+        case(34, coded("chunked", &format!("10000\r\n{}\r\n0\r\n\r\n", "x".repeat(0x10000)))).ends_unannounced(),
+        case(34, coded("chunked", "5\r\nhello\r\n").replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")).ends(),
+        case(34, request("POST", "/", "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n")).refused(405),
         case(35, "GET /small.txt HTTP/1.1\r\nHost: h\r\n").answers(&[]).says_no_more().ends(),
         case(35, get("/none", "Content-Length: 5\r\n") + "hel").answers(&[404]).says_no_more().ends_unannounced(),
         // 9110 10.1.1: a final status, without waiting for the content.

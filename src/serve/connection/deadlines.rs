@@ -13,7 +13,7 @@ impl Connection {
     pub(super) fn is_patient(&self) -> bool {
         match self.state.stage {
             Stage::Reading => self.state.deadline.is_some(),
-            Stage::Idle { to_drop } => to_drop > 0,
+            Stage::Idle { to_drop } => !to_drop.is_over(),
             Stage::Sending(_) | Stage::Lingering { .. } => false,
         }
     }

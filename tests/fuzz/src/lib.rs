@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reeld::bytes::Bytes;
+use reeld::http::chunked::{self, Decoder};
 use reeld::http::head::{self, Reading};
 use reeld::http::precondition::{Verdict, judge, range_stands};
 use reeld::http::range::{self, PartPolicy, Parts, Selection, Wanted};
@@ -96,6 +97,33 @@ fn asks_for(wanted: Wanted, total: u64, position: u64) -> bool {
         }
 }
 
+/// A chunked body ends at its last byte, not before, what follows does not change that, and neither
+/// do the pieces in which it comes. The bytes say themselves where they are cut.
+pub fn chunked(bytes: &[u8]) {
+    let at_once = follow([bytes]);
+    let sum: usize = bytes.iter().map(|&byte| usize::from(byte)).sum();
+    let (one, other) = bytes.split_at(sum % bytes.len().max(1));
+    assert_eq!(follow([one, other]), at_once);
+    assert_eq!(follow(bytes.chunks(1)), at_once);
+    if let Ok(Some(length)) = at_once {
+        assert!(bytes[..length].ends_with(b"\r\n"));
+        assert_eq!(follow([&bytes[..length]]), Ok(Some(length)));
+        assert_eq!(follow([&bytes[..length - 1]]), Ok(None));
+    }
+}
+
+/// The length of a chunked body, None where its end has not come.
+fn follow<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<usize>, chunked::Error> {
+    let mut decoder = Decoder::default();
+    let mut length = 0;
+    for piece in pieces {
+        let used = decoder.advance(piece)?;
+        assert!(used == piece.len() || (used < piece.len() && decoder.is_complete()));
+        length += used;
+    }
+    Ok(decoder.is_complete().then_some(length))
+}
+
 /// Conditions change an answer only if they are there. The bytes are the field lines.
 pub fn conditions(bytes: &[u8]) {
     let head = [b"GET / HTTP/1.1\r\nHost: h\r\n", bytes, b"\r\n\r\n"].concat();
@@ -186,6 +214,7 @@ mod tests {
         replay("head", super::head);
         replay("target", super::target);
         replay("range", super::range);
+        replay("chunked", super::chunked);
         replay("conditions", super::conditions);
         #[cfg(fuzzing)]
         replay("connection", super::connection);
