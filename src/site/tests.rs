@@ -1,7 +1,9 @@
 //! The site as a whole, on real folders.
 
+use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::*;
@@ -119,24 +121,41 @@ fn a_file_of_any_time_can_be_described() {
 
 #[test]
 fn a_file_that_becomes_a_link_while_it_is_served_leaks_nothing() {
+    /// The fewest swaps, and the fewest findings of each kind.
+    const SWAPS: usize = 2_000;
+    const FINDINGS: usize = 100;
+    /// After this the test fails.
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let begun = Instant::now();
     let content = tempfile::tempdir().expect("a temporary folder");
     let site = site(content.path());
     let at = |name: &str| content.path().join(name);
-    let swaps = 2_000;
+    let has_seen_both = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let swapping = scope.spawn(|| {
-            for _ in 0..swaps {
+            for swap in 0.. {
                 symlink("confidential/x", at("new-link")).expect("a link");
                 fs::rename(at("new-link"), at("swapped")).expect("it is replaced");
+                // On one processor the other side sees what is there when this one yields.
+                std::thread::yield_now();
                 fs::write(at("new-file"), "harmless").expect("a file");
                 fs::rename(at("new-file"), at("swapped")).expect("it is replaced");
+                std::thread::yield_now();
+                let has_seen_both = has_seen_both.load(Ordering::Relaxed);
+                if swap >= SWAPS && has_seen_both || begun.elapsed() > PATIENCE {
+                    break;
+                }
             }
         });
-        let mut found = std::collections::HashMap::new();
+        let mut found = HashMap::new();
         while !swapping.is_finished() {
             *found.entry(find(&site, "/swapped")).or_insert(0) += 1;
+            let is_often = |what| found.get(what).is_some_and(|count| *count >= FINDINGS);
+            has_seen_both.store(is_often("403") && is_often("harmless"), Ordering::Relaxed);
+            std::thread::yield_now();
         }
         found.remove("404");
+        assert!(has_seen_both.load(Ordering::Relaxed), "found: {found:?}");
         let both = found.remove("403").is_some() && found.remove("harmless").is_some();
         assert!(both && found.is_empty(), "found besides: {found:?}");
     });
