@@ -70,4 +70,4 @@ pub const LOG_FIELD_MAX: usize = 1024;
 
 /// Bytes of access log or diagnostics that wait for a slow standard output or standard error, beside those that are being
 /// written; lines beyond it are dropped and counted.
-pub const OUTLET_BACKLOG_MAX: usize = 4 * 1024 * 1024;
+pub const OUTPUT_QUEUE_MAX: usize = 4 * 1024 * 1024;

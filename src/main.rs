@@ -5,14 +5,13 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use reeld::args::{Args, Early};
 use reeld::config::Config;
 use reeld::limits::SHED_MAX;
-use reeld::ops::{AccessLog, Outlet, diagnostics, file_limit, signals};
+use reeld::ops::{AccessLog, NonBlockingWriter, diagnostics, file_limit, signals};
 use reeld::serve::{self, Listener, Stop};
 use reeld::site::Site;
 
@@ -45,7 +44,7 @@ fn main() -> ExitCode {
     code
 }
 
-fn run(diagnostics: &Outlet) -> Result<(), Failure> {
+fn run(diagnostics: &NonBlockingWriter) -> Result<(), Failure> {
     let arguments: Result<Vec<String>, _> = std::env::args_os().skip(1).map(|word| word.into_string()).collect();
     let arguments = arguments.map_err(|word| Failure(USAGE, format!("the argument {word:?} is not UTF-8")))?;
     let args = match Args::read(&arguments) {
@@ -86,7 +85,12 @@ fn print(text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure(OS_ERROR, format!("cannot write to standard output: {error}")))
 }
 
-fn serve_until_told(config: &Config, site: Arc<Site>, listener: Listener, diagnostics: Outlet) -> io::Result<()> {
+fn serve_until_told(
+    config: &Config,
+    site: Arc<Site>,
+    listener: Listener,
+    diagnostics: NonBlockingWriter,
+) -> io::Result<()> {
     let stop = Arc::new(Stop::new()?);
     let stop_on_signal = Arc::clone(&stop);
     signals::watch(diagnostics, move || stop_on_signal.finish())?;
@@ -94,9 +98,12 @@ fn serve_until_told(config: &Config, site: Arc<Site>, listener: Listener, diagno
     if !config.log {
         return serve::run(&config.serve, listener, site, None, stop);
     }
-    let outlet = Outlet::start("access-log", io::stdout().as_fd().try_clone_to_owned()?)?;
-    serve::run(&config.serve, listener, site, Some(AccessLog::new(outlet.clone())), stop)?;
-    outlet.flush();
+    let writer = NonBlockingWriter::start("access-log", io::stdout())?;
+    serve::run(&config.serve, listener, site, Some(AccessLog::new(writer.clone())), stop)?;
+    let lost = writer.flush();
+    if lost > 0 {
+        log::warn!("access-log: this output was too slow or full, lines lost at the end: {lost}");
+    }
     Ok(())
 }
 

@@ -6,13 +6,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::outlet::Outlet;
+use super::non_blocking_writer::NonBlockingWriter;
 use crate::http::{Request, Status, date};
 use crate::limits::LOG_FIELD_MAX;
 
 /// The log as the workers see it.
 #[derive(Clone, Debug)]
-pub struct AccessLog(Outlet);
+pub struct AccessLog(NonBlockingWriter);
 
 /// The address of a client, as the log shows it.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ impl Peer {
 /// The line of one answer. It is added to the log when it is dropped, that is, when the answer has ended in any way.
 #[derive(Debug)]
 pub struct Line {
-    outlet: Outlet,
+    writer: NonBlockingWriter,
     peer: Peer,
     /// What stands between the date and the bytes sent: the request line and the status.
     request: String,
@@ -39,9 +39,9 @@ pub struct Line {
 }
 
 impl AccessLog {
-    /// A log that is written to this outlet.
-    pub fn new(outlet: Outlet) -> Self {
-        AccessLog(outlet)
+    /// A log that goes to this writer.
+    pub fn new(writer: NonBlockingWriter) -> Self {
+        AccessLog(writer)
     }
 
     /// Begins the line of an answer. Without a `request` there was none that could be read; `request_line` is what came of its
@@ -57,7 +57,7 @@ impl AccessLog {
         quote(&mut client, referer);
         client.push(' ');
         quote(&mut client, user_agent);
-        Line { outlet: self.0.clone(), peer: peer.clone(), request, client, sent: 0 }
+        Line { writer: self.0.clone(), peer: peer.clone(), request, client, sent: 0 }
     }
 }
 
@@ -68,7 +68,7 @@ impl Drop for Line {
     fn drop(&mut self) {
         let mut line = String::with_capacity(self.request.len() + self.client.len() + USUAL_ROOM);
         self.write(&mut line).expect("a String takes every character");
-        self.outlet.add(line.as_bytes());
+        self.writer.add(line.as_bytes());
     }
 }
 
@@ -122,9 +122,9 @@ mod tests {
     const PEER: IpAddr = IpAddr::V6(std::net::Ipv4Addr::new(192, 0, 2, 7).to_ipv6_mapped());
 
     fn log() -> (AccessLog, BufReader<PipeReader>) {
-        let (reader, writer) = pipe().expect("a pipe");
-        let outlet = Outlet::start("log", writer.into()).expect("a thread");
-        (AccessLog::new(outlet), BufReader::new(reader))
+        let (reader, out) = pipe().expect("a pipe");
+        let writer = NonBlockingWriter::start("log", out).expect("a thread");
+        (AccessLog::new(writer), BufReader::new(reader))
     }
 
     fn next_line(reader: &mut impl BufRead) -> String {

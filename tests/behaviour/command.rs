@@ -111,8 +111,9 @@ fn a_start_that_fails_for_want_of_threads_ends_with_71() {
         });
         for threads in (2..threads_with(2)).chain([threads_with(2) - 1; 20]) {
             let limit = format!("--nproc={threads}");
-            let flags = ["--host", "127.0.0.1", "--port", &port.to_string(), "--workers", "2"];
-            let mut server = program(&[&user[..], &["prlimit", &limit]].concat(), content.path(), &flags)
+            let mut server = program(&[&user[..], &["prlimit", &limit]].concat())
+                .arg(content.path())
+                .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--workers", "2"])
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .spawn()

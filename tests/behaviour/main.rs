@@ -8,6 +8,7 @@ mod deadlines;
 mod ending;
 mod hostile;
 mod kept;
+mod output;
 mod overload;
 mod parts;
 mod requirements;

@@ -24,6 +24,9 @@ pub fn film_byte(position: usize) -> u8 {
     (position ^ (position >> 8).wrapping_mul(31) ^ (position >> 16).wrapping_mul(17)) as u8
 }
 
+/// Listens on the loopback address, as the tests do.
+pub const ON_A_FREE_PORT: [&str; 4] = ["--host", "127.0.0.1", "--port", "0"];
+
 /// All threads of a server with so many workers: those of the pool, and main, signals, diagnostics and access log.
 pub fn threads_with(workers: usize) -> usize {
     workers + THREADS_BESIDE_WORKERS + 4
@@ -71,12 +74,14 @@ impl Server {
 
     /// Starts it by way of another program, which then becomes it.
     pub fn start_under(wrapper: &[&str], content: TempDir, flags: &[&str]) -> Self {
-        let mut child = program(wrapper, content.path(), &["--host", "127.0.0.1", "--port", "0"])
-            .args(flags)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+        let mut command = program(wrapper);
+        command.arg(content.path()).args(ON_A_FREE_PORT).args(flags).stdout(Stdio::piped());
+        Server::spawn(content, &mut command)
+    }
+
+    /// Starts this command, which serves the folder, and waits until it listens.
+    pub fn spawn(content: TempDir, command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the program starts");
         let lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
         let (tell, diagnostics) = unbounded();
         std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));
@@ -94,10 +99,7 @@ impl Server {
         // Small, so that what the client has not read stays with the server.
         socket.set_recv_buffer_size(64 * 1024).expect("a size");
         socket.connect(&self.address.into()).expect("the server listens");
-        let stream = TcpStream::from(socket);
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        stream.set_nodelay(true).expect("no delay");
-        Client { stream, received: Vec::new() }
+        Client::new(socket.into())
     }
 
     /// The answer to one GET on a connection of its own.
@@ -107,9 +109,14 @@ impl Server {
         client.answer()
     }
 
-    /// The next line of the program's diagnostics that contains this.
-    pub fn wait_for_diagnostic(&self, text: &str) {
-        while !self.diagnostics.recv_timeout(PATIENCE).expect("a line of diagnostics").contains(text) {}
+    /// Waits for a line of the program's diagnostics that contains this.
+    pub fn wait_for_diagnostic(&self, text: &str) -> String {
+        loop {
+            let line = self.diagnostics.recv_timeout(PATIENCE).expect("a line of diagnostics");
+            if line.contains(text) {
+                return line;
+            }
+        }
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -148,7 +155,7 @@ impl Server {
         let links = self.links();
         let sockets = links.iter().filter(|link| link.starts_with("socket:")).count();
         let files = links.iter().filter(|link| Path::new(link).starts_with(self.content.path())).count();
-        // The listener, the pair of the signals, sock_diag; the content folder itself.
+        // The listening socket, the pair of the signals, sock_diag; the content folder itself.
         sockets - 4 + files - 1
     }
 
@@ -163,7 +170,7 @@ impl Server {
     }
 
     /// What the descriptors of the server lead to.
-    fn links(&self) -> Vec<String> {
+    pub fn links(&self) -> Vec<String> {
         let entries = fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("the process exists");
         // One that was closed meanwhile leads nowhere.
         let links = entries.filter_map(|entry| fs::read_link(entry.expect("an entry").path()).ok());
@@ -181,14 +188,18 @@ impl Drop for Server {
 
 /// The program, to be started with these arguments.
 pub fn reeld(content: &Path, flags: &[&str]) -> Command {
-    program(&[], content, flags)
+    let mut command = program(&[]);
+    command.arg(content).args(flags);
+    command
 }
 
-/// The same, by way of a wrapper that becomes the program.
-pub fn program(wrapper: &[&str], content: &Path, flags: &[&str]) -> Command {
-    let mut words = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_reeld")]);
+/// The program without arguments, started by way of another one, which then becomes it.
+pub fn program(wrapper: &[&str]) -> Command {
+    // At run time .ci/run names a copy that another user may execute.
+    let path = std::env::var("CARGO_BIN_EXE_reeld").unwrap_or_else(|_| env!("CARGO_BIN_EXE_reeld").into());
+    let mut words = wrapper.iter().copied().chain([&*path]);
     let mut command = Command::new(words.next().expect("a program"));
-    command.args(words).arg(content).args(flags).stdin(Stdio::null());
+    command.args(words).stdin(Stdio::null());
     // What the caller's environment says is not what is tested.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REELD_")) {
         command.env_remove(name);
@@ -223,6 +234,12 @@ pub struct Answer {
 }
 
 impl Client {
+    pub fn new(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.set_nodelay(true).expect("no delay");
+        Client { stream, received: Vec::new() }
+    }
+
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).expect("the server receives");
     }

@@ -1,0 +1,88 @@
+//! What goes to standard output and standard error.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::process::Signal;
+
+use super::support::*;
+
+/// A tmpfs of 64 KiB, if this user may mount one. Unmounted when dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &Path) -> Option<Self> {
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "reeld-test"]).arg(at).output();
+        mount.is_ok_and(|output| output.status.success()).then(|| SmallDisk(at.into()))
+    }
+
+    /// Takes all room but some KiB.
+    fn fill(&self) {
+        let mut filler = File::create(self.0.join("filler")).expect("a file");
+        while filler.write_all(&[0; 4096]).is_ok() {}
+    }
+
+    fn make_room(&self) {
+        fs::remove_file(self.0.join("filler")).expect("it is there");
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // If it fails, the folder cannot be removed, which does no harm.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn after_each_time_that_the_disk_was_full_the_access_log_goes_on_with_whole_lines() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let Some(disk) = SmallDisk::mount(folder.path()) else {
+        eprintln!("skipped: this user may not mount a tmpfs");
+        return;
+    };
+    let path = folder.path().join("access.log");
+    let log = File::create(&path).expect("a file");
+    let content = content();
+    let mut command = reeld(content.path(), &ON_A_FREE_PORT);
+    let mut server = Server::spawn(content, command.stdout(log));
+    let mut client = server.connect();
+    let mut asked = 0;
+    let mut ask = |count: usize| {
+        for number in asked..asked + count {
+            client.get(&format!("/small.txt?{number}"), "");
+            assert_eq!(client.answer().status, 200);
+        }
+        asked += count;
+    };
+    let has_line = |number: usize| {
+        fs::read_to_string(&path).is_ok_and(|text| text.contains(&format!("?{number} HTTP/1.1\" 200 5 \"-\" \"-\"\n")))
+    };
+    ask(1);
+    wait_until("the log has begun", || has_line(0));
+    // The last page of the log takes some lines and a part of one.
+    disk.fill();
+    ask(100);
+    server.wait_for_diagnostic("access-log: cannot write, will try again: No space left on device");
+    disk.make_room();
+    ask(1);
+    wait_until("the log goes on", || has_line(101));
+    disk.fill();
+    ask(100);
+    server.wait_for_diagnostic("access-log: cannot write, will try again: No space left on device");
+    disk.make_room();
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0));
+    let text = fs::read_to_string(&path).expect("a text");
+    let is_whole = |line: &&str| line.ends_with(" HTTP/1.1\" 200 5 \"-\" \"-\"");
+    let whole: Vec<_> = text.lines().filter(is_whole).collect();
+    assert_eq!(whole.len(), 202, "{text}");
+    for (number, line) in whole.iter().enumerate() {
+        assert!(line.starts_with("127.0.0.1 - - [") && line.contains(&format!("?{number} ")), "{number}: {line}");
+        assert_eq!(line.matches("127.0.0.1").count(), 1, "{line}");
+    }
+    // A cut line for each time, if it was not cut just at its end.
+    assert!(text.lines().count() - whole.len() <= 2, "{text}");
+}
