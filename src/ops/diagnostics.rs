@@ -10,22 +10,50 @@ use super::non_blocking_writer::NonBlockingWriter;
 /// What the `log` macros write to.
 struct ToWriter(NonBlockingWriter);
 
-/// Sends what the `log` macros say, and panics, to standard error. `RUST_LOG` chooses another level than `info`. Flush the writer before
-/// the process ends. Fails where there can be no thread, and then nothing is said.
+/// Sends what the `log` macros say, and panics, to standard error. `RUST_LOG` chooses another level
+/// than `info`. Flush the writer before the process ends. Fails where there can be no thread, and
+/// then nothing is said.
 pub fn start() -> io::Result<NonBlockingWriter> {
     let writer = NonBlockingWriter::start("diagnostics", io::stderr())?;
-    env_logger::Builder::new()
-        .filter_level(LevelFilter::Info)
-        .parse_default_env()
+    let mut logger = env_logger::Builder::new();
+    logger.filter_level(LevelFilter::Info);
+    if let Ok(filters) = std::env::var("RUST_LOG") {
+        // What is wrong in it goes to standard error as it stands.
+        logger.parse_filters(&one_line(&filters));
+    }
+    logger
         .target(Target::Pipe(Box::new(ToWriter(writer.clone()))))
-        .format(|out, record| match record.level() {
-            log::Level::Info => writeln!(out, "reeld: {}", record.args()),
-            level => writeln!(out, "reeld: {}: {}", level.as_str().to_ascii_lowercase(), record.args()),
+        .format(|out, record| {
+            let message = one_line(&record.args().to_string());
+            match record.level() {
+                log::Level::Info => writeln!(out, "reeld: {message}"),
+                level => writeln!(out, "reeld: {}: {message}", level.as_str().to_ascii_lowercase()),
+            }
         })
         .init();
     // Once, and without waiting for standard error, which the usual hook does.
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     Ok(writer)
+}
+
+/// The text as one line that is safe on a terminal: names of files, arguments and the environment
+/// may hold line breaks and escape codes. What can be read stays as it is.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() || is_separator_or_direction(character) {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+/// Line and paragraph separators, and what makes text look as if it stood in another order (Unicode
+/// UAX #9, section 2).
+fn is_separator_or_direction(character: char) -> bool {
+    matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl Write for ToWriter {
@@ -36,5 +64,24 @@ impl Write for ToWriter {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_codes_and_line_breaks_are_escaped_and_text_is_not() {
+        for (text, line) in [
+            ("plain 'quoted' \\ text", "plain 'quoted' \\ text"),
+            ("Ünïcödé, e\u{301}, 日本語, 👩\u{200d}🚀", "Ünïcödé, e\u{301}, 日本語, 👩\u{200d}🚀"),
+            ("a\nreeld: error: b\r\t", "a\\nreeld: error: b\\r\\t"),
+            ("\x1b]0;title\x07\x7f", "\\u{1b}]0;title\\u{7}\\u{7f}"),
+            ("\u{9b}31m\u{85}", "\\u{9b}31m\\u{85}"),
+            ("a\u{2028}b\u{202e}c\u{2066}d", "a\\u{2028}b\\u{202e}c\\u{2066}d"),
+        ] {
+            assert_eq!(one_line(text), line);
+        }
     }
 }

@@ -1,13 +1,49 @@
 //! What goes to standard output and standard error.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::process::Signal;
 
 use super::support::*;
+
+const NAME: &[u8] = b"\x1b]0;t\x07\nreeld: error: \xc2\x9b31m caf\xc3\xa9 \xe6\x97\xa5\xe2\x80\xae";
+const SHOWN: &str = "\\u{1b}]0;t\\u{7}\\nreeld: error: \\u{9b}31m café 日\\u{202e}";
+
+#[test]
+fn names_reach_standard_error_in_one_line_without_escape_codes() {
+    let content = content();
+    let name = OsStr::from_bytes(NAME);
+    let with = |prefix: &[u8], suffix: &[u8]| OsStr::from_bytes(&[prefix, NAME, suffix].concat()).to_os_string();
+    let folder = content.path();
+    for (what, command) in [
+        ("folder", &mut reeld(&folder.join(name), &[])),
+        ("value of a flag", reeld(folder, &["--port"]).arg(name)),
+        ("flag", reeld(folder, &[]).arg(with(b"--", b""))),
+        ("value of a variable", reeld(folder, &[]).env("REELD_PORT", name)),
+        ("log filter", reeld(folder, &["--port", "x"]).env("RUST_LOG", with(b"", b"=x=y"))),
+    ] {
+        let output = command.output().expect("the program starts");
+        let stderr = String::from_utf8(output.stderr).expect("UTF-8");
+        assert!(stderr.contains("\\u{1b}]0;t\\u{7}") && stderr.contains("café 日"), "{what}: {stderr:?}");
+        let raw = stderr.chars().find(|character| *character != '\n' && character.is_control());
+        assert_eq!(raw, None, "{what}: {stderr:?}");
+        assert!(stderr.lines().all(|line| !line.starts_with("reeld: error: \u{9b}")), "{what}: {stderr:?}");
+    }
+}
+
+#[test]
+fn the_line_at_the_start_is_one_line() {
+    let content = content();
+    let folder = content.path().join(OsStr::from_bytes(NAME));
+    fs::create_dir(&folder).expect("a folder");
+    let server = Server::spawn(content, reeld(&folder, &ON_A_FREE_PORT).args(["--log", "off"]));
+    assert!(server.start_line.contains(SHOWN), "{}", server.start_line);
+}
 
 /// A tmpfs of 64 KiB, if this user may mount one. Unmounted when dropped.
 struct SmallDisk(PathBuf);

@@ -59,6 +59,8 @@ pub struct Server {
     child: Child,
     pub address: SocketAddr,
     pub content: TempDir,
+    /// What it says when it listens.
+    pub start_line: String,
     diagnostics: Receiver<String>,
 }
 
@@ -85,13 +87,14 @@ impl Server {
         let lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
         let (tell, diagnostics) = unbounded();
         std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));
-        let address = loop {
-            let line = diagnostics.recv_timeout(PATIENCE).expect("a line that names the address");
+        let (address, start_line) = loop {
+            let line: String = diagnostics.recv_timeout(PATIENCE).expect("a line that names the address");
             if let Some((_, rest)) = line.split_once("http://") {
-                break rest.split('/').next().and_then(|address| address.parse().ok()).expect("an address");
+                let address = rest.split('/').next().and_then(|address| address.parse().ok()).expect("an address");
+                break (address, line);
             }
         };
-        Server { child, address, content, diagnostics }
+        Server { child, address, content, start_line, diagnostics }
     }
 
     pub fn connect(&self) -> Client {
