@@ -45,6 +45,7 @@ fn main() -> ExitCode {
 }
 
 fn run(diagnostics: &NonBlockingWriter) -> Result<(), Failure> {
+    signals::ignore_hangup().map_err(|error| Failure(OS_ERROR, format!("cannot start: {error}")))?;
     let arguments: Result<Vec<String>, _> = std::env::args_os().skip(1).map(|word| word.into_string()).collect();
     let arguments = arguments.map_err(|word| Failure(USAGE, format!("the argument {word:?} is not UTF-8")))?;
     let args = match Args::read(&arguments) {

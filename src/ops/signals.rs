@@ -1,12 +1,20 @@
-//! The signals that end the server.
+//! The signals: SIGTERM and SIGINT end the server, SIGHUP does nothing.
 
 use std::io;
+use std::sync::Arc;
 use std::thread;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::non_blocking_writer::NonBlockingWriter;
+
+/// Keeps SIGHUP from ending the process, as it does by default (signal(7)): some log rotations and
+/// init scripts send it to every daemon. A handler that does nothing, as ignoring a signal takes
+/// unsafe code.
+pub fn ignore_hangup() -> io::Result<()> {
+    signal_hook::flag::register(SIGHUP, Arc::default()).map(drop)
+}
 
 /// Starts a thread that calls `finish` on the first SIGTERM or SIGINT; on the second it flushes the diagnostics and ends the
 /// process, with the exit code that a shell gives to a process ended by that signal. Fails where there can be no thread.

@@ -42,6 +42,19 @@ fn who_does_not_finish_in_time_is_cut() {
 }
 
 #[test]
+fn a_hangup_ends_nothing() {
+    let mut server = Server::start(&[]);
+    let mut reader = server.connect();
+    reader.get("/film.mp4", "");
+    reader.head();
+    server.signal(Signal::HUP);
+    assert_film_bytes(&reader.body(PART), 0, PART);
+    assert_eq!(server.get("/small.txt", "").body, b"small");
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
 fn a_second_signal_ends_it_now() {
     let mut server = Server::start(&[]);
     let mut reader = server.connect();
