@@ -14,7 +14,7 @@ pub struct Args {
     #[argh(option, arg_name = "number")]
     pub port: Option<String>,
 
-    /// the address to listen on (default: all, IPv6 and IPv4)
+    /// the address to listen on, or a name, for all its addresses (default: all, IPv6 and IPv4)
     #[argh(option, arg_name = "address")]
     pub host: Option<String>,
 

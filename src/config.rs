@@ -1,5 +1,6 @@
 //! From flags and environment to a configuration that is valid.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -57,7 +58,11 @@ impl Config {
             |name, flag, default| given(name, flag).read(Duration::from_secs(default), positive_seconds, SECONDS);
         Ok(Config {
             content: content.into(),
-            host: given("host", args.host).value,
+            host: given("host", args.host).read(
+                None,
+                |text| is_host(text).then(|| Some(text.to_string())),
+                "an IP address or a host name, like 192.0.2.1, ::1 or localhost",
+            )?,
             port: given("port", args.port).read(8080, |text| text.parse().ok(), "a number from 0 to 65535")?,
             hidden,
             log: given("log", args.log).read(true, log_named, "combined or off")?,
@@ -104,6 +109,22 @@ const SECONDS: &str = "a number of seconds greater than 0, like 30 or 0.5, and a
 fn positive_seconds(text: &str) -> Option<Duration> {
     let time = Duration::try_from_secs_f64(text.parse().ok()?).ok()?;
     (!time.is_zero() && time <= LONGEST).then_some(time)
+}
+
+/// Whether this is an IP address, with an interface behind a link-local one (RFC 4007 section 11),
+/// or may be a host name (RFC 1123 section 2.1). A name that ends in a number would be a mistyped
+/// IPv4 address.
+fn is_host(text: &str) -> bool {
+    if let Some((address, interface)) = text.split_once('%') {
+        return address.parse::<Ipv6Addr>().is_ok() && !interface.is_empty();
+    }
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.chars().all(|letter| letter.is_alphanumeric() || "-_".contains(letter))
+    };
+    let labels = text.strip_suffix('.').unwrap_or(text);
+    let last = labels.rsplit('.').next().unwrap_or_default();
+    let ends_in_number = last.chars().all(|digit| digit.is_ascii_digit());
+    text.parse::<IpAddr>().is_ok() || labels.split('.').all(is_label) && !ends_in_number
 }
 
 fn log_named(name: &str) -> Option<bool> {
@@ -206,6 +227,10 @@ mod tests {
             ("--port 65536", "--port is '65536'; it must be a number from 0 to 65535"),
             ("--workers 0", "--workers is '0'; it must be a number from 1 to 1024"),
             ("--max-connections 0", "--max-connections is '0'; it must be a number from 1 to 1000000"),
+            (
+                "--host 192.0.2",
+                "--host is '192.0.2'; it must be an IP address or a host name, like 192.0.2.1, ::1 or localhost",
+            ),
             ("--log json", "--log is 'json'; it must be combined or off"),
             ("--transfer mmap", "--transfer is 'mmap'; it must be pread or sendfile"),
             ("--part-policy some", "--part-policy is 'some'; it must be always, open-ended or never"),
@@ -230,5 +255,30 @@ mod tests {
         assert!(confidential.is_err_and(|sentence| sentence.starts_with("REELD_CONFIDENTIAL is '../x'")));
         let from_environment = config("", &[("REELD_WORKERS", "many")]).map(|_| ());
         assert_eq!(from_environment, Err("REELD_WORKERS is 'many'; it must be a number from 1 to 1024".to_string()));
+    }
+
+    #[test]
+    fn a_host_is_an_address_or_a_name() {
+        for host in
+            ["127.0.0.1", "::1", "fe80::1%eth0", "localhost", "localhost.", "films.example", "my_nas", "3com.example"]
+        {
+            assert!(is_host(host), "{host}");
+        }
+        for host in [
+            "300.1.1.1",
+            "192.0.2.1:80",
+            "[::1]",
+            "::g",
+            "fe80::1%",
+            "eth0%fe80::1",
+            "http://h/",
+            "a b",
+            "a..b",
+            ".",
+            "*",
+            "host\n",
+        ] {
+            assert!(!is_host(host), "{host:?}");
+        }
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! | floor | room | what lives there |
 //! |---|---|---|
-//! | 6 | `main.rs` | the command: configuration → listening socket → server → exit code |
+//! | 6 | `main.rs`, `failure.rs` | the command: configuration → listening sockets → server → exit code |
 //! | 5 | [`config`] | flags and environment → a configuration that is valid |
 //! | 4 | [`args`] | the flags as typed |
 //! | 3 | [`serve`] | acceptor, channel, workers, lots: how requests share the threads |

@@ -1,4 +1,5 @@
-//! The acceptor: takes connections from the listener into the channel. It reads no byte and never ends on an error.
+//! The acceptor: takes connections from the listening sockets into the channel. It reads no byte
+//! and never ends on an error.
 
 use std::io;
 use std::net::TcpListener;
@@ -24,27 +25,28 @@ const NAP: Duration = Duration::from_micros(200);
 /// How many idle connections are closed for each try that fails for want of descriptors or memory.
 const GIVEN_UP: usize = 8;
 
-/// Accepts until the server is told to stop, then takes what is left in the backlog and closes the listener.
+/// Accepts until the server is told to stop, then takes what is left in the backlogs and closes the
+/// sockets.
 pub(super) fn accept(pool: &Pool, listener: Listener, own: Permit) {
-    let Listener(listener) = listener;
+    let Listener(sockets) = listener;
     let mut back_off = BACK_OFF.0;
     loop {
-        match accept_all(pool, &listener) {
+        match accept_all(pool, &sockets) {
             Ok(_) if pool.stop.is_finishing() => break,
             Ok(accepted) => {
                 back_off = BACK_OFF.0;
                 // One client that comes again and again is no crowd, however many others are there.
                 let crowd = accepted > 1 && pool.queued() + pool.recent.lively() >= CROWD;
-                let (listener, limit) = if crowd { (None, Some(NAP)) } else { (Some(&listener), None) };
-                wait(pool, listener, limit);
+                let (sockets, limit) = if crowd { (&[][..], Some(NAP)) } else { (&*sockets, None) };
+                wait(pool, sockets, limit);
             }
             Err(error) => {
                 if back_off == BACK_OFF.0 {
                     log::warn!("cannot accept connections, will try again: {error}");
                 }
                 pool.settled.give_up(GIVEN_UP);
-                // Not on the listener: it stays readable, and the acceptor would spin.
-                wait(pool, None, Some(back_off));
+                // Not on the sockets: they stay readable, and the acceptor would spin.
+                wait(pool, &[], Some(back_off));
                 if pool.stop.is_finishing() {
                     break;
                 }
@@ -52,7 +54,7 @@ pub(super) fn accept(pool: &Pool, listener: Listener, own: Permit) {
             }
         }
     }
-    drop(listener);
+    drop(sockets);
     log::info!("no new connections, to be finished: {}", pool.admission.connections());
     drop(own);
     // The lots close those who are idle.
@@ -60,43 +62,57 @@ pub(super) fn accept(pool: &Pool, listener: Listener, own: Permit) {
     pool.settled.wake();
 }
 
-/// Accepts until the backlog is empty, and returns how many. Fails only where waiting may help.
-fn accept_all(pool: &Pool, listener: &TcpListener) -> io::Result<usize> {
+/// Accepts from all sockets in turn until their backlogs are empty, and returns how many. Fails
+/// only where waiting may help.
+fn accept_all(pool: &Pool, sockets: &[TcpListener]) -> io::Result<usize> {
     let mut accepted = 0;
     loop {
-        while pool.admission.is_full() && pool.admission.is_shed_full() {
-            if pool.stop.is_finishing() {
-                return Ok(accepted);
-            }
-            // A client that says nothing must not keep others from reading that there are too many.
-            pool.recent.evict_shed();
-            pool.settled.evict_shed();
-            wait(pool, None, Some(BACK_OFF.0));
-        }
-        match listener.accept() {
-            Ok((stream, peer)) => {
-                accepted += 1;
-                let connection = Connection::new(stream.into(), peer.ip(), pool.admission.admit());
-                pool.queue(connection, Wakeup::New);
-                let superfluous = pool.admission.superfluous();
-                if superfluous > 0 {
-                    pool.settled.give_up(superfluous);
+        let before = accepted;
+        for socket in sockets {
+            while pool.admission.is_full() && pool.admission.is_shed_full() {
+                if pool.stop.is_finishing() {
+                    return Ok(accepted);
                 }
+                // A client that says nothing must not keep others from reading that there are too many.
+                pool.recent.evict_shed();
+                pool.settled.evict_shed();
+                wait(pool, &[], Some(BACK_OFF.0));
             }
-            Err(error) => match Errno::from_io_error(&error) {
-                Some(Errno::AGAIN) => return Ok(accepted),
-                Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => return Err(error),
-                // The connection failed before it was accepted (accept(2)); the next one is another matter.
-                _ => {}
-            },
+            accepted += usize::from(accept_one(pool, socket)?);
+        }
+        if accepted == before {
+            return Ok(accepted);
         }
     }
 }
 
-/// Waits for the end of the server, for a connection if there is a listener, and no longer than `limit`.
-fn wait(pool: &Pool, listener: Option<&TcpListener>, limit: Option<Duration>) {
+/// Accepts a connection if there is one, and returns whether there was.
+fn accept_one(pool: &Pool, socket: &TcpListener) -> io::Result<bool> {
+    match socket.accept() {
+        Ok((stream, peer)) => {
+            let connection = Connection::new(stream.into(), peer.ip(), pool.admission.admit());
+            pool.queue(connection, Wakeup::New);
+            let superfluous = pool.admission.superfluous();
+            if superfluous > 0 {
+                pool.settled.give_up(superfluous);
+            }
+            Ok(true)
+        }
+        Err(error) => match Errno::from_io_error(&error) {
+            Some(Errno::AGAIN) => Ok(false),
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Err(error),
+            // The connection failed before it was accepted (accept(2)); the next one is another
+            // matter.
+            _ => Ok(true),
+        },
+    }
+}
+
+/// Waits for the end of the server, for a connection to one of the sockets, and no longer than
+/// `limit`.
+fn wait(pool: &Pool, sockets: &[TcpListener], limit: Option<Duration>) {
     let mut awaited = vec![PollFd::from_borrowed_fd(pool.stop.as_fd(), PollFlags::IN)];
-    awaited.extend(listener.map(|listener| PollFd::new(listener, PollFlags::IN)));
+    awaited.extend(sockets.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
     let limit = limit.map(|limit| Timespec::try_from(limit).expect("a fraction of a second fits"));
     // An interrupted wait is a wait that ended early.
     let _ = poll(&mut awaited, limit.as_ref());

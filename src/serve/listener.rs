@@ -1,4 +1,4 @@
-//! The listening socket.
+//! The listening sockets.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
@@ -9,34 +9,85 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::pool::CLIENT_WAIT;
 use crate::limits::{BACKLOG, UNSENT_MAX};
 
-/// A socket that listens, and whose connections are as the workers need them.
+/// Sockets that listen on one port, and whose connections are as the workers need them. There is at
+/// least one.
 #[derive(Debug)]
-pub struct Listener(pub(super) TcpListener);
+pub struct Listener(pub(super) Vec<TcpListener>);
+
+/// How often another port is tried if the system chose one that is taken on another address.
+const PORT_TRIES: usize = 16;
 
 impl Listener {
-    /// Binds and listens. Without a host on all addresses, of IPv6 and IPv4; port 0 lets the system choose one.
+    /// Binds and listens on every address of the host; without a host on all addresses, of IPv6 and
+    /// IPv4. Port 0 lets the system choose one.
+    ///
+    /// Of a host's addresses those that this machine does not have are left out, unless it has none
+    /// of them. Fails if the host cannot be resolved, or an address not be listened on (bind(2),
+    /// listen(2)).
     pub fn bind(host: Option<&str>, port: u16) -> io::Result<Self> {
         let Some(host) = host else {
-            return match bind((Ipv6Addr::UNSPECIFIED, port).into()) {
-                Err(error) if no_ipv6(&error) => bind((Ipv4Addr::UNSPECIFIED, port).into()),
+            let socket = match bind((Ipv6Addr::UNSPECIFIED, port).into()) {
+                Err(error) if is_missing(&error) => bind((Ipv4Addr::UNSPECIFIED, port).into()),
                 bound => bound,
             };
+            return Ok(Listener(vec![socket?]));
         };
-        let address = (host, port).to_socket_addrs()?.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
-        bind(address)
+        let addresses = resolve(host, port)?;
+        let mut tries = 0..PORT_TRIES;
+        loop {
+            match bind_all(&addresses) {
+                Err(error) if port == 0 && error.kind() == io::ErrorKind::AddrInUse && tries.next().is_some() => {}
+                bound => return bound.map(Listener),
+            }
+        }
     }
 
     /// Where it listens.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+    pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.0.iter().map(TcpListener::local_addr).collect()
     }
 }
 
-fn no_ipv6(error: &io::Error) -> bool {
+/// The addresses of a host. Those of localhost are the same everywhere (RFC 6761 section 6.3),
+/// whatever is in /etc/hosts: browsers try both.
+fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if host.trim_end_matches('.').eq_ignore_ascii_case("localhost") {
+        return Ok(vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]);
+    }
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for address in (host, port).to_socket_addrs()? {
+        // /etc/hosts may have one twice.
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    Ok(addresses)
+}
+
+/// Listens on all of them, on the same port even if it is 0.
+fn bind_all(addresses: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
+    let mut sockets: Vec<TcpListener> = Vec::new();
+    let mut missing = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in addresses {
+        let mut address = *address;
+        if let Some(first) = sockets.first() {
+            address.set_port(first.local_addr()?.port());
+        }
+        match bind(address) {
+            Ok(socket) => sockets.push(socket),
+            Err(error) if is_missing(&error) => missing = error,
+            Err(error) => return Err(error),
+        }
+    }
+    if sockets.is_empty() { Err(missing) } else { Ok(sockets) }
+}
+
+/// Whether the machine does not have the address, or no addresses of its kind.
+fn is_missing(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL))
 }
 
-fn bind(address: SocketAddr) -> io::Result<Listener> {
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if let SocketAddr::V6(address) = address {
         // Some systems are set up otherwise (ipv6(7), bindv6only).
@@ -47,7 +98,7 @@ fn bind(address: SocketAddr) -> io::Result<Listener> {
     prepare(&socket)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    Ok(Listener(socket.into()))
+    Ok(socket.into())
 }
 
 /// Sets what every connection inherits from the listener (tcp(7), socket(7)), which saves four system calls for each: no
@@ -72,9 +123,9 @@ mod tests {
     #[test]
     fn connections_inherit_what_the_workers_need() {
         let listener = Listener::bind(Some("127.0.0.1"), 0).expect("a free port");
-        let _client = TcpStream::connect(listener.address().expect("it is bound")).expect("it listens");
-        listener.0.set_nonblocking(false).expect("it is ours");
-        let (stream, _) = listener.0.accept().expect("the client has connected");
+        let _client = TcpStream::connect(&*listener.addresses().expect("it is bound")).expect("it listens");
+        listener.0[0].set_nonblocking(false).expect("it is ours");
+        let (stream, _) = listener.0[0].accept().expect("the client has connected");
         let socket = SockRef::from(&stream);
         assert!(socket.tcp_nodelay().expect("an option"));
         assert_eq!(socket.tcp_notsent_lowat().expect("an option"), UNSENT_MAX);
@@ -87,10 +138,41 @@ mod tests {
     #[test]
     fn without_a_host_it_listens_on_both_kinds_of_addresses() {
         let listener = Listener::bind(None, 0).expect("a free port");
-        let address = listener.address().expect("it is bound");
+        let [address] = *listener.addresses().expect("it is bound") else { panic!("one socket is for both") };
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, address.port())).is_ok());
         if address.is_ipv6() {
             assert!(TcpStream::connect((Ipv6Addr::LOCALHOST, address.port())).is_ok());
         }
+    }
+
+    #[test]
+    fn localhost_is_both_addresses_on_one_port() {
+        if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
+            eprintln!("skipped: this machine has no IPv6");
+            return;
+        }
+        for _ in 0..100 {
+            let listener = Listener::bind(Some("localhost"), 0).expect("a free port");
+            let addresses = listener.addresses().expect("it is bound");
+            let port = addresses[0].port();
+            assert_eq!(addresses, [(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]);
+        }
+    }
+
+    #[test]
+    fn addresses_that_are_missing_are_left_out_unless_all_are() {
+        let missing = ["192.0.2.1:0", "[2001:db8::1]:0"].map(|address| address.parse().expect("an address"));
+        let error = bind_all(&missing).expect_err("these are for documentation (RFC 5737, RFC 3849)");
+        assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
+        let sockets = bind_all(&[missing[0], (Ipv4Addr::LOCALHOST, 0).into(), missing[1]]).expect("a free port");
+        assert_eq!(sockets.len(), 1);
+    }
+
+    #[test]
+    fn a_port_that_is_taken_on_another_address_is_in_use() {
+        let taken = bind((Ipv4Addr::new(127, 0, 0, 2), 0).into()).expect("a free port");
+        let port = taken.local_addr().expect("it is bound").port();
+        let error = bind_all(&[(Ipv4Addr::LOCALHOST, port).into(), (Ipv4Addr::new(127, 0, 0, 2), port).into()]);
+        assert_eq!(error.expect_err("it is taken").kind(), io::ErrorKind::AddrInUse);
     }
 }

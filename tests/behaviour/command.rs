@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv6Addr, TcpListener, TcpStream};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 
 use super::support::*;
 
@@ -48,7 +50,10 @@ fn bad_input_is_one_sentence_and_an_exit_code() {
         (content.path(), &["--chunk-size", "5XB"], 64, "--chunk-size is '5XB'; it must be"),
         (content.path(), &["--workers", "0"], 64, "--workers is '0'; it must be"),
         (content.path(), &["--confidential", "../x"], 64, "--confidential is '../x'; it must be"),
-        (content.path(), &["--host", "192.0.2.1"], 64, "--host is '192.0.2.1'; it must be"),
+        (content.path(), &["--host", "300.1.1.1"], 64, "--host is '300.1.1.1'; it must be"),
+        (content.path(), &["--host", "127.0.0.1:80"], 64, "--host is '127.0.0.1:80'; it must be"),
+        (content.path(), &["--host", "192.0.2.1"], 71, "'192.0.2.1' is not an address of this machine"),
+        (content.path(), &["--host", "nowhere.invalid"], 71, "cannot listen on 'nowhere.invalid', port 8080: "),
         (&nowhere, &[], 66, "nowhere"),
         (&file, &[], 66, "is not a folder"),
         (content.path(), &["--host", "127.0.0.1", "--port", &port], 69, "is in use"),
@@ -71,6 +76,29 @@ fn an_unreadable_folder_is_refused() {
     }
     let (code, _, stderr) = run(&closed, &[]);
     assert_eq!(code, Some(77), "{stderr}");
+}
+
+#[test]
+fn localhost_is_served_on_both_its_addresses() {
+    if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
+        eprintln!("skipped: this machine has no IPv6");
+        return;
+    }
+    let content = content();
+    let mut command = reeld(content.path(), &["--host", "localhost", "--port", "0", "--log", "off"]);
+    let mut server = Server::spawn(content, &mut command);
+    let port = server.address.port();
+    let named = format!(" on http://127.0.0.1:{port}/ and http://[::1]:{port}/ in parts");
+    assert!(server.start_line.contains(&named), "{}", server.start_line);
+    // In turn, so that the acceptor waits for either.
+    for _ in 0..3 {
+        assert_eq!(server.get("/small.txt", "").body, b"small");
+        let mut client = Client::new(TcpStream::connect((Ipv6Addr::LOCALHOST, port)).expect("it listens"));
+        client.get("/small.txt", "");
+        assert_eq!(client.answer().body, b"small");
+    }
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0));
 }
 
 #[test]

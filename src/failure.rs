@@ -1,0 +1,71 @@
+//! Why the command failed: the exit codes of sysexits.h, and a sentence.
+
+use std::io;
+use std::path::Path;
+
+/// An exit code and a sentence for standard error.
+#[derive(Debug)]
+pub struct Failure {
+    pub code: u8,
+    pub sentence: String,
+}
+
+const USAGE: u8 = 64;
+const NO_INPUT: u8 = 66;
+const UNAVAILABLE: u8 = 69;
+pub const OS_ERROR: u8 = 71;
+const NO_PERMISSION: u8 = 77;
+
+impl Failure {
+    fn new(code: u8, sentence: impl Into<String>) -> Self {
+        Failure { code, sentence: sentence.into() }
+    }
+
+    /// The arguments or the environment are wrong.
+    pub fn usage(sentence: impl Into<String>) -> Self {
+        Failure::new(USAGE, sentence)
+    }
+
+    /// The system refused something: `what` says what cannot be done.
+    pub fn system(what: &str, error: &io::Error) -> Self {
+        Failure::new(OS_ERROR, format!("{what}: {error}"))
+    }
+
+    /// The content folder cannot be opened.
+    pub fn no_content(content: &Path, error: &io::Error) -> Self {
+        let content = content.display();
+        match error.kind() {
+            io::ErrorKind::NotFound => Failure::new(
+                NO_INPUT,
+                format!("there is no folder '{content}'; name the folder to serve: reeld <content>"),
+            ),
+            io::ErrorKind::NotADirectory => Failure::new(
+                NO_INPUT,
+                format!("'{content}' is not a folder; name the folder to serve: reeld <content>"),
+            ),
+            io::ErrorKind::PermissionDenied => {
+                Failure::new(NO_PERMISSION, format!("the folder '{content}' may not be read by this user"))
+            }
+            _ => Failure::system(&format!("cannot open the folder '{content}'"), error),
+        }
+    }
+
+    /// The address cannot be listened on. What may change by itself, such as an interface or a name
+    /// server that is not up yet, is an error of the system: systemd tries again then.
+    pub fn no_address(host: Option<&str>, port: u16, error: &io::Error) -> Self {
+        match (error.kind(), host) {
+            (io::ErrorKind::AddrInUse, _) => Failure::new(
+                UNAVAILABLE,
+                format!("port {port} is in use; choose another with --port, or 0 for a free one"),
+            ),
+            (io::ErrorKind::PermissionDenied, _) => {
+                Failure::new(NO_PERMISSION, format!("this user may not listen on port {port}; choose one from 1024 on"))
+            }
+            (io::ErrorKind::AddrNotAvailable, Some(host)) => {
+                Failure::new(OS_ERROR, format!("'{host}' is not an address of this machine, at least not yet"))
+            }
+            (_, Some(host)) => Failure::system(&format!("cannot listen on '{host}', port {port}"), error),
+            (_, None) => Failure::system(&format!("cannot listen on port {port}"), error),
+        }
+    }
+}
