@@ -1,5 +1,9 @@
 //! The command line as it is typed.
 
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
 use argh::FromArgs;
 
 /// Serve a folder of media over HTTP/1.1, large files in parts. Every flag can also be set in the environment, --port as
@@ -8,7 +12,7 @@ use argh::FromArgs;
 pub struct Args {
     /// the folder to serve (default: content)
     #[argh(positional)]
-    pub content: Option<String>,
+    pub content: Option<OsString>,
 
     /// the TCP port; 0 picks a free one (default: 8080)
     #[argh(option, arg_name = "number")]
@@ -73,7 +77,7 @@ pub struct Args {
 
 /// The arguments ask for something else than serving.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Early {
+pub enum EarlyExit {
     /// A text to print: the help.
     Help(String),
     /// What is wrong with them.
@@ -81,28 +85,64 @@ pub enum Early {
 }
 
 impl Args {
-    /// Reads the arguments behind the name of the program. Beside argh's `--flag value` this takes `--flag=value`.
-    pub fn read(arguments: &[String]) -> Result<Self, Early> {
-        let mut words: Vec<&str> = Vec::new();
-        for argument in arguments {
-            match argument.split_once('=') {
-                Some((flag, value)) if flag.starts_with("--") && !words.contains(&"--") => words.extend([flag, value]),
-                _ => words.push(argument),
+    /// Reads the arguments behind the name of the program. Beside argh's `--flag value` this takes `--flag=value`, and any
+    /// bytes as the folder.
+    pub fn read(arguments: &[OsString]) -> Result<Self, EarlyExit> {
+        let flags_end = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
+        let mut words: Vec<Cow<str>> = Vec::new();
+        let mut not_utf8 = Vec::new();
+        for (index, argument) in arguments.iter().enumerate() {
+            let is_flag = index < flags_end && argument.as_bytes().starts_with(b"-");
+            match argument.to_str() {
+                Some(word) => match word.split_once('=') {
+                    Some((flag, value)) if is_flag && word.starts_with("--") => {
+                        words.extend([flag.into(), value.into()]);
+                    }
+                    _ => words.push(word.into()),
+                },
+                None if is_flag => return Err(EarlyExit::not_utf8(argument)),
+                None => {
+                    // argh takes only text. No argument has a NUL in it (execve(2)).
+                    let placeholder = format!("\0{index}\0");
+                    words.push(placeholder.clone().into());
+                    not_utf8.push((placeholder, argument));
+                }
             }
         }
-        Args::from_args(&["reeld"], &words).map_err(|exit| match exit.status {
-            Ok(()) => Early::Help(exit.output),
-            Err(()) => Early::Wrong(exit.output.split_whitespace().collect::<Vec<_>>().join(" ")),
-        })
+        let words: Vec<&str> = words.iter().map(|word| &**word).collect();
+        let mut args = Args::from_args(&["reeld"], &words).map_err(|exit| match exit.status {
+            Ok(()) => EarlyExit::Help(exit.output),
+            Err(()) => {
+                let sentence = exit.output.split_whitespace().collect::<Vec<_>>().join(" ");
+                EarlyExit::Wrong(not_utf8.iter().fold(sentence, |sentence, (placeholder, argument)| {
+                    sentence.replace(placeholder, &argument.to_string_lossy())
+                }))
+            }
+        })?;
+        for (placeholder, argument) in not_utf8 {
+            if args.content.as_ref().is_none_or(|content| *content != *placeholder) {
+                return Err(EarlyExit::not_utf8(argument));
+            }
+            args.content = Some(argument.clone());
+        }
+        Ok(args)
+    }
+}
+
+impl EarlyExit {
+    fn not_utf8(argument: &OsString) -> Self {
+        EarlyExit::Wrong(format!("the argument {argument:?} is not UTF-8"))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
     use super::*;
 
-    fn read(line: &str) -> Result<Args, Early> {
-        Args::read(&line.split_whitespace().map(String::from).collect::<Vec<_>>())
+    fn read(line: &str) -> Result<Args, EarlyExit> {
+        Args::read(&line.split_whitespace().map(OsString::from).collect::<Vec<_>>())
     }
 
     #[test]
@@ -120,10 +160,31 @@ mod tests {
         for (line, named) in
             [("--prot 80", "--prot"), ("a b", "b"), ("--port", "--port"), ("--port 1 --port 2", "port")]
         {
-            let Err(Early::Wrong(sentence)) = read(line) else { panic!("{line} is wrong") };
+            let Err(EarlyExit::Wrong(sentence)) = read(line) else { panic!("{line} is wrong") };
             assert!(sentence.contains(named) && !sentence.contains('\n'), "{sentence}");
         }
-        let Err(Early::Help(help)) = read("--help") else { panic!("--help is no error") };
+        let Err(EarlyExit::Help(help)) = read("--help") else { panic!("--help is no error") };
         assert!(help.contains("--chunk-size") && help.contains("REELD_PORT"));
+    }
+    #[test]
+    fn only_the_folder_may_be_any_bytes() {
+        let read = |words: &[&[u8]]| {
+            Args::read(&words.iter().map(|word| OsStr::from_bytes(word).to_os_string()).collect::<Vec<_>>())
+        };
+        let folder = |bytes| Some(OsStr::from_bytes(bytes).to_os_string());
+        let expected = Args { content: folder(b"caf\xe9"), port: Some("0".into()), ..Args::default() };
+        assert_eq!(read(&[b"--port", b"0", b"caf\xe9"]), Ok(expected));
+        let expected = Args { content: folder(b"--a=\xe9"), ..Args::default() };
+        assert_eq!(read(&[b"--", b"--a=\xe9"]), Ok(expected));
+        for (words, named) in [
+            (&[&b"--host"[..], b"a\xe9"][..], "\"a\\xE9\" is not UTF-8"),
+            (&[b"--host=a\xe9"], "\"--host=a\\xE9\" is not UTF-8"),
+            (&[b"--\xe9"], "\"--\\xE9\" is not UTF-8"),
+            (&[b"--host", b"a\xe9", b"b\xe9"], "\"a\\xE9\" is not UTF-8"),
+            (&[b"a", b"b\xe9"], "argument: b\u{fffd}"),
+        ] {
+            let Err(EarlyExit::Wrong(sentence)) = read(words) else { panic!("{named} is wrong") };
+            assert!(sentence.contains(named), "{sentence}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! From flags and environment to a configuration that is valid.
 
+use std::ffi::OsString;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use crate::args::Args;
 use crate::bytes::Bytes;
+use crate::environment::Environment;
 use crate::http::range::{PartPolicy, Parts};
 use crate::serve::{By, Settings, default_workers};
 use crate::site::Hidden;
@@ -38,16 +40,19 @@ const MOST_WORKERS: usize = 1024;
 const MOST_CONNECTIONS: usize = 1_000_000;
 
 impl Config {
-    /// Merges the flags with the environment, in which the flag `--port` is `REELD_PORT` and so on; the flag wins.
+    /// Merges the flags with the environment.
     ///
-    /// Fails with one sentence that says which value is wrong and what would be right.
-    pub fn new(args: Args, environment: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
-        let given = |name: &'static str, flag: Option<String>| Given::new(name, flag, &environment);
-        let content = given("content", args.content).value.unwrap_or_else(|| "content".into());
+    /// Fails with one sentence that says which value, or which variable, is wrong and what would be
+    /// right.
+    pub fn new(args: Args, environment: &Environment) -> Result<Self, String> {
+        let given = |name, flag: Option<String>| environment.setting(name, flag.map(OsString::from));
+        let content = environment.setting("content", args.content).value.unwrap_or_else(|| "content".into());
         let listed = given("confidential", None);
         let (place, folders) = if args.confidential.is_empty() {
-            let folders = listed.value.unwrap_or_default();
-            (listed.place, folders.split(':').filter(|folder| !folder.is_empty()).map(String::from).collect())
+            let place = listed.place.clone();
+            let folders =
+                listed.read(Vec::new(), |text| Some(text.split(':').map(String::from).collect()), "folders")?;
+            (place, folders.into_iter().filter(|folder| !folder.is_empty()).collect())
         } else {
             ("--confidential".into(), args.confidential)
         };
@@ -56,7 +61,7 @@ impl Config {
         })?;
         let seconds =
             |name, flag, default| given(name, flag).read(Duration::from_secs(default), positive_seconds, SECONDS);
-        Ok(Config {
+        let config = Config {
             content: content.into(),
             host: given("host", args.host).read(
                 None,
@@ -100,7 +105,8 @@ impl Config {
                     "'*' or an origin as browsers send it, like https://films.example or http://localhost:3000",
                 )?,
             },
-        })
+        };
+        Ok(config)
     }
 }
 
@@ -147,42 +153,15 @@ fn policy_named(name: &str) -> Option<PartPolicy> {
     [PartPolicy::Always, PartPolicy::OpenEnded, PartPolicy::Never].into_iter().find(|policy| policy.name() == name)
 }
 
-/// A value that may have been given, and where.
-struct Given {
-    place: String,
-    value: Option<String>,
-}
-
-impl Given {
-    fn new(name: &'static str, flag: Option<String>, environment: impl Fn(&str) -> Option<String>) -> Self {
-        if flag.is_some() {
-            return Given { place: format!("--{name}"), value: flag };
-        }
-        let place = format!("REELD_{}", name.replace('-', "_").to_ascii_uppercase());
-        // Set but empty counts as not set: that is how an environment file unsets.
-        let value = environment(&place).filter(|value| !value.is_empty());
-        Given { place, value }
-    }
-
-    fn read<T>(self, default: T, read: impl Fn(&str) -> Option<T>, expected: &str) -> Result<T, String> {
-        let Given { place, value } = self;
-        match value {
-            None => Ok(default),
-            Some(value) => read(&value).ok_or_else(|| format!("{place} is '{value}'; it must be {expected}")),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn config(line: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
-        let words: Vec<String> = line.split_whitespace().map(String::from).collect();
+        let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         let args = Args::read(&words).expect("argh takes the flags");
-        let environment =
-            |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string());
-        Config::new(args, environment)
+        let variables = environment.iter().map(|(name, value)| (name.into(), value.into()));
+        Config::new(args, &Environment::new(variables))
     }
 
     #[test]
@@ -256,7 +235,6 @@ mod tests {
         let from_environment = config("", &[("REELD_WORKERS", "many")]).map(|_| ());
         assert_eq!(from_environment, Err("REELD_WORKERS is 'many'; it must be a number from 1 to 1024".to_string()));
     }
-
     #[test]
     fn a_host_is_an_address_or_a_name() {
         for host in

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | 6 | `main.rs`, `failure.rs` | the command: configuration → listening sockets → server → exit code |
 //! | 5 | [`config`] | flags and environment → a configuration that is valid |
-//! | 4 | [`args`] | the flags as typed |
+//! | 4 | [`args`], [`environment`] | the flags as typed, and the variables that stand for them |
 //! | 3 | [`serve`] | acceptor, channel, workers, lots: how requests share the threads |
 //! | 2 | [`ops`] | what the operator sees and does: access log, diagnostics, signals, limits of the system |
 //! | 1 | [`site`] | what is served: the index, opening a file beneath the root, what is hidden, what a file is |
@@ -33,6 +33,7 @@
 pub mod config;
 
 pub mod args;
+pub mod environment;
 
 pub mod serve;
 

@@ -2,14 +2,15 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::HashMap;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use reeld::args::{Args, Early};
+use reeld::args::{Args, EarlyExit};
 use reeld::config::Config;
+use reeld::environment::Environment;
 use reeld::limits::SHED_MAX;
 use reeld::ops::{AccessLog, NonBlockingWriter, diagnostics, file_limit, signals};
 use reeld::serve::{self, Listener, Stop};
@@ -41,12 +42,11 @@ fn main() -> ExitCode {
 
 fn run(diagnostics: &NonBlockingWriter) -> Result<(), Failure> {
     signals::ignore_hangup().map_err(|error| Failure::system("cannot start", &error))?;
-    let arguments: Result<Vec<String>, _> = std::env::args_os().skip(1).map(|word| word.into_string()).collect();
-    let arguments = arguments.map_err(|word| Failure::usage(format!("the argument {word:?} is not UTF-8")))?;
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let args = match Args::read(&arguments) {
         Ok(args) => args,
-        Err(Early::Help(help)) => return print(&help),
-        Err(Early::Wrong(sentence)) => {
+        Err(EarlyExit::Help(help)) => return print(&help),
+        Err(EarlyExit::Wrong(sentence)) => {
             let what = sentence.trim_end_matches('.');
             return Err(Failure::usage(format!("{what}; `reeld --help` lists what can be said")));
         }
@@ -54,8 +54,7 @@ fn run(diagnostics: &NonBlockingWriter) -> Result<(), Failure> {
     if args.version {
         return print(concat!("reeld ", env!("CARGO_PKG_VERSION")));
     }
-    let environment = environment()?;
-    let mut config = Config::new(args, |name| environment.get(name).cloned()).map_err(Failure::usage)?;
+    let mut config = Config::new(args, &Environment::new(std::env::vars_os())).map_err(Failure::usage)?;
     fit_connections(&mut config);
     let site = Site::scan(&config.content, config.hidden.clone())
         .map_err(|error| Failure::no_content(&config.content, &error))?;
@@ -63,18 +62,6 @@ fn run(diagnostics: &NonBlockingWriter) -> Result<(), Failure> {
         .map_err(|error| Failure::no_address(config.host.as_deref(), config.port, &error))?;
     serve_until_told(&config, Arc::new(site), listener, diagnostics.clone())
         .map_err(|error| Failure::system("cannot start", &error))
-}
-
-/// The variables that are for us.
-fn environment() -> Result<HashMap<String, String>, Failure> {
-    let ours = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
-    let ours = ours.filter(|(name, _)| name.starts_with("REELD_"));
-    // Passing over a value that cannot be read could show what it was meant to hide.
-    ours.map(|(name, value)| match value.into_string() {
-        Ok(value) => Ok((name, value)),
-        Err(value) => Err(Failure::usage(format!("{name} is {value:?}; it must be UTF-8"))),
-    })
-    .collect()
 }
 
 fn print(text: &str) -> Result<(), Failure> {

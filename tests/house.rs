@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms and their floors, as in the map of `src/lib.rs`. A room imports from itself and from lower floors.
-const FLOORS: [(&str, i8); 10] = [
+const FLOORS: [(&str, i8); 11] = [
     ("main", 6),
     ("failure", 6),
     ("config", 5),
+    ("environment", 4),
     ("args", 4),
     ("serve", 3),
     ("ops", 2),

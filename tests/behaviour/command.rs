@@ -102,6 +102,20 @@ fn localhost_is_served_on_both_its_addresses() {
 }
 
 #[test]
+fn a_folder_whose_name_is_not_utf8_is_served() {
+    for is_argument in [true, false] {
+        let content = content();
+        let folder = content.path().join(OsStr::from_bytes(b"caf\xe9"));
+        fs::create_dir(&folder).expect("a folder");
+        fs::write(folder.join("a.txt"), "found").expect("a file");
+        let mut command = program(&[]);
+        let command = if is_argument { command.arg(&folder) } else { command.env("REELD_CONTENT", &folder) };
+        let server = Server::spawn(content, command.args(ON_A_FREE_PORT).args(["--log", "off"]));
+        assert_eq!(server.get("/a.txt", "").body, b"found");
+    }
+}
+
+#[test]
 fn the_environment_counts_and_the_flag_wins() {
     let content = content();
     let environment = |flags: &[&str]| {

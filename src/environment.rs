@@ -1,0 +1,49 @@
+//! Settings: a flag or else a variable of the environment, `--port` or else `REELD_PORT`.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
+const PREFIX: &str = "REELD_";
+
+/// The variables whose names begin with `REELD_`.
+#[derive(Debug)]
+pub struct Environment {
+    variables: BTreeMap<OsString, OsString>,
+}
+
+/// A value that may have been given, and where.
+#[derive(Debug)]
+pub struct Setting {
+    /// The flag or the variable.
+    pub place: String,
+    pub value: Option<OsString>,
+}
+
+impl Environment {
+    /// Takes the variables that are for us out of those of a process.
+    pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let ours = variables.into_iter().filter(|(name, _)| name.as_bytes().starts_with(PREFIX.as_bytes()));
+        Environment { variables: ours.collect() }
+    }
+
+    /// The setting of this name, which is that of its flag. The flag wins.
+    pub fn setting(&self, name: &str, flag: Option<OsString>) -> Setting {
+        let variable = name.replace('-', "_").to_ascii_uppercase();
+        let place = format!("{PREFIX}{variable}");
+        // Set but empty counts as not set: that is how an environment file unsets.
+        let value = self.variables.get(&OsString::from(&place)).filter(|value| !value.is_empty()).cloned();
+        if flag.is_some() { Setting { place: format!("--{name}"), value: flag } } else { Setting { place, value } }
+    }
+}
+
+impl Setting {
+    /// The value as `read` understands it, or the default where there is none. Fails with a
+    /// sentence that says what it must be.
+    pub fn read<T>(self, default: T, read: impl Fn(&str) -> Option<T>, expected: &str) -> Result<T, String> {
+        let Setting { place, value } = self;
+        let Some(value) = value else { return Ok(default) };
+        let text = value.to_str().ok_or_else(|| format!("{place} is {value:?}; it must be UTF-8"))?;
+        read(text).ok_or_else(|| format!("{place} is '{text}'; it must be {expected}"))
+    }
+}
