@@ -34,7 +34,7 @@ pub struct Args {
     #[argh(option, arg_name = "policy")]
     pub part_policy: Option<String>,
 
-    /// a folder in the content folder to refuse with 403, beside confidential/; may be repeated
+    /// a folder in the content folder to refuse with 403, beside confidential/; it must exist; may be repeated
     #[argh(option, arg_name = "folder")]
     pub confidential: Vec<String>,
 

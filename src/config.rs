@@ -106,6 +106,7 @@ impl Config {
                 )?,
             },
         };
+        environment.check_all_known()?;
         Ok(config)
     }
 }
@@ -257,6 +258,35 @@ mod tests {
             "host\n",
         ] {
             assert!(!is_host(host), "{host:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_variable_is_refused_with_the_nearest_name() {
+        for (name, sentence) in [
+            ("REELD_CONFIDENTAL", "REELD_CONFIDENTAL is no setting of reeld; did you mean REELD_CONFIDENTIAL?"),
+            ("REELD_confidential", "REELD_confidential is no setting of reeld; did you mean REELD_CONFIDENTIAL?"),
+            ("REELD_PASSWORD", "REELD_PASSWORD is no setting of reeld; `reeld --help` lists them"),
+            ("REELD_", "REELD_ is no setting of reeld; `reeld --help` lists them"),
+        ] {
+            assert_eq!(config("", &[(name, "secret")]).map(|_| ()), Err(sentence.to_string()));
+        }
+        assert!(config("", &[("RUST_LOG", "warn"), ("REEL", "x")]).is_ok());
+    }
+
+    #[test]
+    fn every_flag_is_a_variable_too() {
+        let Err(crate::args::EarlyExit::Help(help)) = Args::read(&["--help".into()]) else {
+            panic!("--help is no error")
+        };
+        let flags = help.lines().filter_map(|line| line.trim_start().strip_prefix("--")?.split([' ', ',']).next());
+        let variables = flags
+            .filter(|flag| !matches!(*flag, "version" | "help"))
+            .map(|flag| format!("REELD_{}", flag.replace('-', "_").to_uppercase()));
+        let variables: Vec<String> = variables.collect();
+        assert!(variables.len() >= 14, "{variables:?}");
+        for variable in variables {
+            assert_eq!(config("", &[(&variable, "")]).map(|_| ()), Ok(()), "{variable}");
         }
     }
 }

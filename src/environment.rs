@@ -1,8 +1,11 @@
 //! Settings: a flag or else a variable of the environment, `--port` or else `REELD_PORT`.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
+
+use crate::nearest::nearest;
 
 const PREFIX: &str = "REELD_";
 
@@ -10,6 +13,8 @@ const PREFIX: &str = "REELD_";
 #[derive(Debug)]
 pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
+    /// The variables that were asked for, which are all that there can be.
+    known: RefCell<BTreeSet<String>>,
 }
 
 /// A value that may have been given, and where.
@@ -24,7 +29,7 @@ impl Environment {
     /// Takes the variables that are for us out of those of a process.
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let ours = variables.into_iter().filter(|(name, _)| name.as_bytes().starts_with(PREFIX.as_bytes()));
-        Environment { variables: ours.collect() }
+        Environment { variables: ours.collect(), known: RefCell::default() }
     }
 
     /// The setting of this name, which is that of its flag. The flag wins.
@@ -33,7 +38,25 @@ impl Environment {
         let place = format!("{PREFIX}{variable}");
         // Set but empty counts as not set: that is how an environment file unsets.
         let value = self.variables.get(&OsString::from(&place)).filter(|value| !value.is_empty()).cloned();
+        self.known.borrow_mut().insert(variable);
         if flag.is_some() { Setting { place: format!("--{name}"), value: flag } } else { Setting { place, value } }
+    }
+
+    /// Fails if there is a variable that was never asked for: it may be the misspelt name of one
+    /// that hides a folder.
+    pub fn check_all_known(&self) -> Result<(), String> {
+        let known = self.known.borrow();
+        for name in self.variables.keys() {
+            let shown = name.to_string_lossy();
+            let variable = &shown[PREFIX.len()..];
+            if !known.contains(variable) {
+                return Err(match nearest(variable, known.iter()) {
+                    Some(nearest) => format!("{shown} is no setting of reeld; did you mean {PREFIX}{nearest}?"),
+                    None => format!("{shown} is no setting of reeld; `reeld --help` lists them"),
+                });
+            }
+        }
+        Ok(())
     }
 }
 

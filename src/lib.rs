@@ -13,7 +13,7 @@
 //! | 2 | [`ops`] | what the operator sees and does: access log, diagnostics, signals, limits of the system |
 //! | 1 | [`site`] | what is served: the index, opening a file beneath the root, what is hidden, what a file is |
 //! | 0 | [`http`] | what HTTP says: pure functions and closed enums |
-//! | −1 | [`limits`], [`bytes`] | what a peer can grow, and the unit of most of it |
+//! | −1 | [`limits`], [`bytes`], [`nearest`] | what a peer can grow, the unit of most of it; the name that was meant |
 //!
 //! A request is a value that changes its type as it walks through: the bytes of a connection become a
 //! [`Request`](http::Request), its target a [`Resource`](site::Resource) that was opened, both together a
@@ -45,3 +45,4 @@ pub mod http;
 
 pub mod bytes;
 pub mod limits;
+pub mod nearest;

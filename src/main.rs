@@ -14,7 +14,7 @@ use reeld::environment::Environment;
 use reeld::limits::SHED_MAX;
 use reeld::ops::{AccessLog, NonBlockingWriter, diagnostics, file_limit, signals};
 use reeld::serve::{self, Listener, Stop};
-use reeld::site::Site;
+use reeld::site::{Site, missing_confidential};
 
 mod failure;
 
@@ -58,6 +58,9 @@ fn run(diagnostics: &NonBlockingWriter) -> Result<(), Failure> {
     fit_connections(&mut config);
     let site = Site::scan(&config.content, config.hidden.clone())
         .map_err(|error| Failure::no_content(&config.content, &error))?;
+    if let Some(sentence) = missing_confidential(&config.content, &config.hidden) {
+        return Err(Failure::usage(sentence));
+    }
     let listener = Listener::bind(config.host.as_deref(), config.port)
         .map_err(|error| Failure::no_address(config.host.as_deref(), config.port, &error))?;
     serve_until_told(&config, Arc::new(site), listener, diagnostics.clone())

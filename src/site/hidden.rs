@@ -31,6 +31,11 @@ impl Hidden {
         Ok(Hidden { confidential })
     }
 
+    /// The confidential folders beside `confidential/`, relative to the content folder.
+    pub fn further(&self) -> &[Vec<u8>] {
+        &self.confidential[1..]
+    }
+
     /// Judges a normalised path: 403 in a confidential folder, whether there is such a file or not, and 404 for a dotfile.
     pub fn check(&self, relative: &[u8]) -> Result<(), Refusal> {
         if self.confidential.iter().any(|folder| lies_in(relative, folder)) {

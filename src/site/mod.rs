@@ -1,7 +1,8 @@
 //! What is served: the content folder, its index and its rules.
 //!
-//! `index` (what the scan found), `hidden` (what must not be seen), `open` (a file beneath the root and nothing
-//! else), `kept` (small files in memory), `media_type` (what a file is).
+//! `index` (what the scan found), `hidden` (what must not be seen), `confidential` (whether that is
+//! there), `open` (a file beneath the root and nothing else), `kept` (small files in memory),
+//! `media_type` (what a file is).
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -13,6 +14,7 @@ use rustix::io::Errno;
 use crate::http::target::Path;
 use crate::http::{Refusal, Representation, Status, Validators};
 
+mod confidential;
 mod file_system;
 mod hidden;
 mod index;
@@ -20,6 +22,7 @@ mod kept;
 mod media_type;
 mod open;
 
+pub use confidential::missing_confidential;
 pub use file_system::{FileSystem, Kind};
 pub use hidden::Hidden;
 pub use index::Index;

@@ -54,6 +54,7 @@ fn bad_input_is_one_sentence_and_an_exit_code() {
         (content.path(), &["--host", "127.0.0.1:80"], 64, "--host is '127.0.0.1:80'; it must be"),
         (content.path(), &["--host", "192.0.2.1"], 71, "'192.0.2.1' is not an address of this machine"),
         (content.path(), &["--host", "nowhere.invalid"], 71, "cannot listen on 'nowhere.invalid', port 8080: "),
+        (content.path(), &["--confidential", "flims"], 64, "; did you mean 'films'?"),
         (&nowhere, &[], 66, "nowhere"),
         (&file, &[], 66, "is not a folder"),
         (content.path(), &["--host", "127.0.0.1", "--port", &port], 69, "is in use"),
@@ -76,6 +77,15 @@ fn an_unreadable_folder_is_refused() {
     }
     let (code, _, stderr) = run(&closed, &[]);
     assert_eq!(code, Some(77), "{stderr}");
+}
+
+#[test]
+fn an_unknown_variable_is_refused_with_the_nearest_name() {
+    let content = content();
+    let output = reeld(content.path(), &[]).env("REELD_CONFIDENTAL", "films").output().expect("the program starts");
+    let stderr = String::from_utf8(output.stderr).expect("a text");
+    assert!(stderr.contains("REELD_CONFIDENTAL") && stderr.contains("did you mean REELD_CONFIDENTIAL?"), "{stderr}");
+    assert_eq!(output.status.code(), Some(64));
 }
 
 #[test]

@@ -25,6 +25,8 @@ fn names_reach_standard_error_in_one_line_without_escape_codes() {
         ("value of a flag", reeld(folder, &["--port"]).arg(name)),
         ("flag", reeld(folder, &[]).arg(with(b"--", b""))),
         ("value of a variable", reeld(folder, &[]).env("REELD_PORT", name)),
+        ("variable", reeld(folder, &[]).env(with(b"REELD_", b""), "")),
+        ("confidential folder", reeld(folder, &["--confidential"]).arg(name)),
         ("log filter", reeld(folder, &["--port", "x"]).env("RUST_LOG", with(b"", b"=x=y"))),
     ] {
         let output = command.output().expect("the program starts");
