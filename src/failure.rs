@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use reeld::ops::file_limit;
+
 /// An exit code and a sentence for standard error.
 #[derive(Debug)]
 pub struct Failure {
@@ -29,6 +31,15 @@ impl Failure {
     /// The system refused something: `what` says what cannot be done.
     pub fn system(what: &str, error: &io::Error) -> Self {
         Failure::new(OS_ERROR, format!("{what}: {error}"))
+    }
+
+    /// The limit of open files is too low to work.
+    pub fn too_few_descriptors(limit: u64) -> Self {
+        let smallest = file_limit::SMALLEST;
+        Failure::new(
+            OS_ERROR,
+            format!("the limit of open files is {limit}; it must be at least {smallest} (ulimit -n, LimitNOFILE=)"),
+        )
     }
 
     /// The content folder cannot be opened.

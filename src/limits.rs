@@ -52,6 +52,9 @@ pub const KEPT_MAX: usize = 2 * 1024 * 1024;
 /// Connections beyond `--max-connections` that are told so with 503 at one time, at most; further ones wait in the backlog.
 pub const SHED_MAX: usize = 256;
 
+/// The same however low `--max-connections` is: a low limit is no reason to keep others waiting.
+pub const SHED_MIN: usize = 16;
+
 /// Connections that the kernel keeps for the acceptor; std's 128 is too small for a burst of 500 (listen(2)).
 pub const BACKLOG: i32 = 4096;
 

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use reeld::args::{Args, EarlyExit};
 use reeld::config::Config;
 use reeld::environment::Environment;
-use reeld::limits::SHED_MAX;
 use reeld::ops::{AccessLog, NonBlockingWriter, diagnostics, file_limit, signals};
 use reeld::serve::{self, Listener, Stop};
 use reeld::site::{Site, missing_confidential};
@@ -19,13 +18,6 @@ use reeld::site::{Site, missing_confidential};
 mod failure;
 
 use failure::Failure;
-
-/// Descriptors for everything that is no admitted connection: those who are told that there are too many, the listener, the
-/// folder. Where there are few, a quarter of them.
-const RESERVED_DESCRIPTORS: u64 = SHED_MAX as u64 + 64;
-
-/// A connection and the file it is sent.
-const DESCRIPTORS_OF_ONE: u64 = 2;
 
 fn main() -> ExitCode {
     let Ok(diagnostics) = diagnostics::start() else { return ExitCode::from(failure::OS_ERROR) };
@@ -55,7 +47,7 @@ fn run(diagnostics: &NonBlockingWriter) -> Result<(), Failure> {
         return print(concat!("reeld ", env!("CARGO_PKG_VERSION")));
     }
     let mut config = Config::new(args, &Environment::new(std::env::vars_os())).map_err(Failure::usage)?;
-    fit_connections(&mut config);
+    fit_connections(&mut config)?;
     let site = Site::scan(&config.content, config.hidden.clone())
         .map_err(|error| Failure::no_content(&config.content, &error))?;
     if let Some(sentence) = missing_confidential(&config.content, &config.hidden) {
@@ -116,10 +108,9 @@ fn url(address: &SocketAddr) -> String {
 }
 
 /// Lowers the number of connections to what the system allows to be open, and says so.
-fn fit_connections(config: &mut Config) {
-    let Some(limit) = file_limit::raise() else { return };
-    let reserved = RESERVED_DESCRIPTORS.min(limit / 4);
-    let most = usize::try_from((limit - reserved) / DESCRIPTORS_OF_ONE).unwrap_or(usize::MAX).max(1);
+fn fit_connections(config: &mut Config) -> Result<(), Failure> {
+    let Some(limit) = file_limit::raise() else { return Ok(()) };
+    let most = file_limit::connections(limit).ok_or_else(|| Failure::too_few_descriptors(limit))?;
     let wanted = config.serve.max_connections;
     if wanted > most {
         log::warn!(
@@ -128,4 +119,5 @@ fn fit_connections(config: &mut Config) {
         );
         config.serve.max_connections = most;
     }
+    Ok(())
 }

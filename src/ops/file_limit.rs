@@ -1,6 +1,27 @@
-//! The limit of open files (getrlimit(2), RLIMIT_NOFILE).
+//! The limit of open files (getrlimit(2), RLIMIT_NOFILE), and how many connections it allows.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::limits::{SHED_MAX, SHED_MIN};
+
+/// Descriptors of a server without a client, at most. There are ten: standard streams 3, wakers 3,
+/// the pair of the signals 2, content folder, listening socket. The others are for further
+/// addresses to listen on, and for what the process inherits.
+pub const WITHOUT_CLIENTS: u64 = 16;
+
+/// Connections of the smallest server: a browser alone opens several.
+const CONNECTIONS_MIN: u64 = 4;
+
+/// Descriptors of a connection: the socket, and the file that is sent on it.
+const FOR_EACH_CONNECTION: u64 = 2;
+
+/// The smallest limit of open files with which the server works: it serves a few clients and
+/// answers others 503.
+pub const SMALLEST: u64 = WITHOUT_CLIENTS + SHED_MIN as u64 + CONNECTIONS_MIN * FOR_EACH_CONNECTION;
+
+/// What is left to 503s and to [`WITHOUT_CLIENTS`], with some to spare. Of a low limit it is a
+/// quarter.
+const RESERVED: u64 = SHED_MAX as u64 + 64;
 
 /// Raises the soft limit to the hard one and returns what may be open at once; None where there is no limit.
 pub fn raise() -> Option<u64> {
@@ -15,4 +36,13 @@ pub fn raise() -> Option<u64> {
             limit.current
         }
     }
+}
+
+/// How many connections a limit of open files allows; None if it is below [`SMALLEST`].
+pub fn connections(limit: u64) -> Option<usize> {
+    if limit < SMALLEST {
+        return None;
+    }
+    let reserved = RESERVED.min(limit / 4);
+    Some(usize::try_from((limit - reserved) / FOR_EACH_CONNECTION).unwrap_or(usize::MAX))
 }

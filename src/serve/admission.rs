@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::wake::{Wake, Waker};
-use crate::limits::SHED_MAX;
+use crate::limits::{SHED_MAX, SHED_MIN};
 
 /// Counts the connections, and rings when the last one has gone.
 #[derive(Debug)]
@@ -16,9 +16,6 @@ pub struct Admission {
     permits: AtomicUsize,
     all_gone: [Arc<Wake>; 2],
 }
-
-/// So many are told at one time however low the limit is.
-const FEWEST_SHED: usize = 16;
 
 /// What a connection is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +81,7 @@ impl Admission {
     /// Whether as many are being told that there are too many as there is room for. Where the limit is low because there
     /// are few descriptors, there are few for them as well.
     pub fn is_shed_full(&self) -> bool {
-        self.shed.load(Ordering::SeqCst) >= (self.limit / 2).clamp(FEWEST_SHED, SHED_MAX)
+        self.shed.load(Ordering::SeqCst) >= (self.limit / 2).clamp(SHED_MIN, SHED_MAX)
     }
 
     /// How many idle connections should make room, because the limit is near: those beyond 15/16 of it, or the last

@@ -11,6 +11,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use reeld::ops::file_limit::{SMALLEST, WITHOUT_CLIENTS};
 use rustix::process::Signal;
 
 use super::support::*;
@@ -122,6 +123,24 @@ fn a_folder_whose_name_is_not_utf8_is_served() {
         let command = if is_argument { command.arg(&folder) } else { command.env("REELD_CONTENT", &folder) };
         let server = Server::spawn(content, command.args(ON_A_FREE_PORT).args(["--log", "off"]));
         assert_eq!(server.get("/a.txt", "").body, b"found");
+    }
+}
+
+#[test]
+fn the_smallest_limit_of_open_files_serves_and_one_less_is_refused() {
+    let prlimit = |limit: u64| format!("--nofile={limit}");
+    let server = Server::start_under(&["prlimit", &prlimit(SMALLEST)], content(), &["--workers", "2"]);
+    assert_eq!(server.get("/small.txt", "").body, b"small");
+    assert!(server.links().len() < WITHOUT_CLIENTS as usize, "without a client: {:?}", server.links());
+    // With 3 no program can load its libraries.
+    for limit in [4, 8, 11, SMALLEST - 1] {
+        let content = content();
+        let output = program(&["prlimit", &prlimit(limit)]).arg(content.path()).output();
+        let output = output.expect("the program starts");
+        let stderr = String::from_utf8(output.stderr).expect("a text");
+        let sentence = format!("the limit of open files is {limit}; it must be at least {SMALLEST}");
+        assert!(stderr.contains(&sentence), "{stderr}");
+        assert_eq!(output.status.code(), Some(71), "{stderr}");
     }
 }
 
