@@ -19,10 +19,6 @@ const FOR_EACH_CONNECTION: u64 = 2;
 /// answers others 503.
 pub const SMALLEST: u64 = WITHOUT_CLIENTS + SHED_MIN as u64 + CONNECTIONS_MIN * FOR_EACH_CONNECTION;
 
-/// What is left to 503s and to [`WITHOUT_CLIENTS`], with some to spare. Of a low limit it is a
-/// quarter.
-const RESERVED: u64 = SHED_MAX as u64 + 64;
-
 /// Raises the soft limit to the hard one and returns what may be open at once; None where there is no limit.
 pub fn raise() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
@@ -43,6 +39,7 @@ pub fn connections(limit: u64) -> Option<usize> {
     if limit < SMALLEST {
         return None;
     }
-    let reserved = RESERVED.min(limit / 4);
-    Some(usize::try_from((limit - reserved) / FOR_EACH_CONNECTION).unwrap_or(usize::MAX))
+    let for_clients = limit - WITHOUT_CLIENTS;
+    let for_shed = (for_clients / 4).clamp(SHED_MIN as u64, SHED_MAX as u64);
+    Some(usize::try_from((for_clients - for_shed) / FOR_EACH_CONNECTION).unwrap_or(usize::MAX))
 }

@@ -45,6 +45,7 @@ pub(super) fn accept(pool: &Pool, listener: Listener, own: Permit) {
                     log::warn!("cannot accept connections, will try again: {error}");
                 }
                 pool.settled.give_up(GIVEN_UP);
+                evict_shed(pool);
                 // Not on the sockets: they stay readable, and the acceptor would spin.
                 wait(pool, &[], Some(back_off));
                 if pool.stop.is_finishing() {
@@ -73,9 +74,7 @@ fn accept_all(pool: &Pool, sockets: &[TcpListener]) -> io::Result<usize> {
                 if pool.stop.is_finishing() {
                     return Ok(accepted);
                 }
-                // A client that says nothing must not keep others from reading that there are too many.
-                pool.recent.evict_shed();
-                pool.settled.evict_shed();
+                evict_shed(pool);
                 wait(pool, &[], Some(BACK_OFF.0));
             }
             accepted += usize::from(accept_one(pool, socket)?);
@@ -106,6 +105,13 @@ fn accept_one(pool: &Pool, socket: &TcpListener) -> io::Result<bool> {
             _ => Ok(true),
         },
     }
+}
+
+/// Lets connections beyond the limit make room: a client that says nothing must not keep others from reading that there are
+/// too many.
+fn evict_shed(pool: &Pool) {
+    pool.recent.evict_shed();
+    pool.settled.evict_shed();
 }
 
 /// Waits for the end of the server, for a connection to one of the sockets, and no longer than

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use reeld::limits::{HEAD_MAX, LINGER_TIME, UNFINISHED_HEADS_MAX};
+use reeld::ops::file_limit;
 
 use super::support::*;
 
@@ -48,8 +49,9 @@ fn near_the_limit_who_is_idle_for_longest_makes_room() {
 
 #[test]
 fn without_descriptors_the_acceptor_waits_and_serves_again() {
-    let content = content();
-    let server = Server::start_under(&["prlimit", "--nofile=40"], content, &["--workers", "2"]);
+    let server = Server::start(&["--workers", "2"]);
+    server.wait_for_threads(2);
+    server.limit_open_files(40);
     let silent: Vec<Client> = (0..60).map(|_| server.connect()).collect();
     server.wait_for_diagnostic("cannot accept connections");
     drop(silent);
@@ -92,4 +94,16 @@ fn unfinished_heads_are_evicted_when_they_take_too_much_memory() {
     let last = clients.last_mut().expect("there are many");
     last.send("\r\n\r\n");
     assert_eq!(last.answer().body, b"small", "the newest is left alone");
+}
+
+#[test]
+fn with_few_descriptors_silent_clients_keep_nobody_waiting() {
+    let limit = format!("--nofile={}", file_limit::SMALLEST);
+    let server = Server::start_under(&["prlimit", &limit], content(), &[]);
+    let _silent: Vec<Client> = (0..200).map(|_| server.connect()).collect();
+    let mut client = server.connect();
+    let came = Instant::now();
+    client.send("GET /small.txt HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert!(matches!(client.answer().status, 200 | 503));
+    assert!(came.elapsed() < LINGER_TIME, "{:?}", came.elapsed());
 }

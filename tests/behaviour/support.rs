@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, unbounded};
 use reeld::serve::THREADS_BESIDE_WORKERS;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
@@ -143,6 +143,12 @@ impl Server {
         let mut log = String::new();
         self.child.stdout.take().expect("it is piped").read_to_string(&mut log).expect("a text");
         log
+    }
+
+    /// Lowers the limit of open files of the running server.
+    pub fn limit_open_files(&self, limit: u64) {
+        let limit = Rlimit { current: Some(limit), maximum: Some(limit) };
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Nofile, limit).expect("it is ours");
     }
 
     pub fn wait_for_threads(&self, workers: usize) {
