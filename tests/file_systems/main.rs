@@ -1,0 +1,8 @@
+//! The server on file systems that are slow, hang, fail, are mounted late or know a file by a second name; see `slowfs/`.
+
+#[path = "../behaviour/support.rs"]
+#[allow(dead_code, reason = "not every test needs all of it")]
+mod support;
+
+mod mounts;
+mod tool;

@@ -1,0 +1,131 @@
+//! Mounts that a test makes, and that are gone when it ends, also by a panic.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, unbounded};
+use rustix::mount::{UnmountFlags, unmount};
+use tempfile::TempDir;
+
+use crate::support::PATIENCE;
+
+/// Whether file systems can be mounted here; if not, says that this test is skipped and why.
+pub fn can_mount() -> bool {
+    static REASON: OnceLock<Option<String>> = OnceLock::new();
+    let reason = REASON.get_or_init(|| {
+        if !rustix::process::geteuid().is_root() {
+            return Some("only root can mount".into());
+        }
+        let trial = tempfile::tempdir().expect("a temporary folder");
+        let at = trial.path().join("mount");
+        fs::create_dir(&at).expect("a folder");
+        SlowFs::start(trial.path(), &at, "").err()
+    });
+    if let Some(reason) = reason {
+        skip(reason);
+    }
+    reason.is_none()
+}
+
+/// Says why this test is skipped. The test harness would hide what `eprintln!` prints.
+pub fn skip(reason: &str) {
+    let line = format!("{} is skipped: {reason}\n", std::thread::current().name().unwrap_or("a test"));
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// A folder shown by `slowfs`. When it is dropped, operations that hang fail and the mount is gone.
+pub struct SlowFs {
+    child: Child,
+    /// The program ends when this is closed.
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+    mount_point: PathBuf,
+    /// The folder of the rules.
+    rules: TempDir,
+}
+
+impl SlowFs {
+    pub fn mount(folder: &Path, mount_point: &Path, rules: &str) -> Self {
+        SlowFs::start(folder, mount_point, rules).expect("a test that mounts asks whether it can")
+    }
+
+    fn start(folder: &Path, mount_point: &Path, rules: &str) -> Result<Self, String> {
+        let rules_folder = tempfile::tempdir().expect("a temporary folder");
+        let file = rules_folder.path().join("rules");
+        fs::write(&file, rules).expect("a file");
+        // Beside the folder of the tests.
+        let tests = std::env::current_exe().expect("this program has a path");
+        let program = tests.ancestors().nth(2).expect("the build folder").join("examples/slowfs");
+        let mut child = Command::new(&program)
+            .args([folder, mount_point, &file])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}; cargo build --example slowfs makes it", program.display()));
+        let (tell, lines) = unbounded();
+        let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        let stdin = child.stdin.take();
+        let slow = SlowFs { child, stdin, lines, mount_point: mount_point.into(), rules: rules_folder };
+        match slow.lines.recv_timeout(PATIENCE) {
+            Ok(line) if line == "mounted" => Ok(slow),
+            _ => Err(slow.failure()),
+        }
+    }
+
+    /// Why it has ended, in its own words.
+    fn failure(mut self) -> String {
+        self.stdin = None;
+        let stderr = BufReader::new(self.child.stderr.take().expect("it is piped"));
+        format!("slowfs cannot mount: {}", stderr.lines().map_while(Result::ok).collect::<Vec<_>>().join(" "))
+    }
+
+    /// Replaces the rules.
+    pub fn set(&self, rules: &str) {
+        let next = self.rules.path().join("next");
+        fs::write(&next, rules).expect("a file");
+        fs::rename(next, self.rules.path().join("rules")).expect("a file system renames");
+    }
+
+    /// Waits until an operation hangs whose name and path begin so: `read /film.mp4`.
+    pub fn wait_for_hung(&self, operation: &str) {
+        let hung = format!("hung {operation}");
+        while !self.lines.recv_timeout(PATIENCE).expect("an operation hangs").starts_with(&hung) {}
+    }
+
+    pub fn child(&self) -> &Child {
+        &self.child
+    }
+
+    /// Unmounts lazily; the program runs on while the file system is in use.
+    pub fn detach(&self) {
+        unmount(&self.mount_point, UnmountFlags::DETACH).expect("it is mounted");
+    }
+}
+
+impl Drop for SlowFs {
+    fn drop(&mut self) {
+        self.stdin = None;
+        let until = Instant::now() + PATIENCE;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        if matches!(self.child.try_wait(), Ok(None)) {
+            // It does not end by itself.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+            let _ = unmount(&self.mount_point, UnmountFlags::DETACH);
+        }
+    }
+}
+
+/// Whether something is mounted there. The file system itself, which may hang, is not asked.
+pub fn is_mounted(mount_point: &Path) -> bool {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").expect("proc is mounted");
+    mounts.lines().any(|line| line.split(' ').nth(4).is_some_and(|at| Path::new(at) == mount_point))
+}
