@@ -4,5 +4,6 @@
 #[allow(dead_code, reason = "not every test needs all of it")]
 mod support;
 
+mod hung;
 mod mounts;
 mod tool;
