@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use rustix::fs::{Advice, fadvise};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tempfile::TempDir;
 
-use super::mounts::{SlowFs, can_mount};
+use super::mounts::{Mounted, SlowFs, can_mount, has_programs, run};
 use super::support::*;
 
 /// The environment variable for the full size: 1,000 clients, and 10 ms for 99 of 100 answers on the main file system. It
@@ -76,9 +76,9 @@ pub fn cold_bytes(number: usize) -> Vec<u8> {
 }
 
 /// The status of the answer to one GET, and the time to its last byte; None if it does not come in time.
-pub fn try_get(server: &Server, target: &str, fields: &str, time: Duration) -> Option<(u16, Duration)> {
+pub fn try_get(address: SocketAddr, target: &str, fields: &str, time: Duration) -> Option<(u16, Duration)> {
     let begun = Instant::now();
-    let mut stream = TcpStream::connect_timeout(&server.address, time).ok()?;
+    let mut stream = TcpStream::connect_timeout(&address, time).ok()?;
     stream.set_read_timeout(Some(time)).expect("a timeout");
     write!(stream, "GET {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{fields}\r\n").ok()?;
     let mut answer = Vec::new();
@@ -98,7 +98,7 @@ pub fn wrong_beside(server: &Server, title: &str) -> Vec<String> {
         for round in 0..rounds {
             evict(&server.content.path().join("film.mp4"));
             // What takes longer never comes.
-            match try_get(server, &target(round), fields, Duration::from_secs(2)) {
+            match try_get(server.address, &target(round), fields, Duration::from_secs(2)) {
                 Some((found, time)) if found == *status => times.push(time),
                 Some((found, _)) => return vec![format!("{title}: {name}: {found} instead of {status}")],
                 None => break,
@@ -210,4 +210,57 @@ fn a_hung_flush_blocks_no_other_file_system() {
 #[test]
 fn a_hung_release_blocks_no_other_file_system() {
     blocks_no_other("release * hang", NAMES_CACHED);
+}
+
+/// The file cache asks whether a file has changed. When its name was evicted, that takes the disk.
+#[test]
+fn a_cached_file_on_a_hung_disk_blocks_no_other_file_system() {
+    if !can_mount() || !has_programs(&["mkfs.ext4", "mount", "blockdev"]) {
+        return;
+    }
+    let disk = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| disk.path().join(name);
+    for name in ["files", "backing", "slow"] {
+        fs::create_dir(at(name)).expect("a folder");
+    }
+    fs::write(at("files/hot.txt"), "hot").expect("a file");
+    let created = Instant::now();
+    File::create(at("backing/image")).and_then(|image| image.set_len(4 << 20)).expect("a file");
+    let files = at("files").display().to_string();
+    run("mkfs.ext4", &["-q", "-O", "^has_journal", "-d", &files, &at("backing/image").display().to_string()]);
+    let slow = SlowFs::mount(&at("backing"), &at("slow"), "");
+    let content = content();
+    fs::create_dir(content.path().join("disk")).expect("a folder");
+    let image = at("slow/image");
+    let device = Mounted::on_loop(&image, &content.path().join("disk"));
+    let disk = Disk { slow, device, server: Server::start_on(content, &["--workers", "8"]) };
+    wait_until("the file is old enough for the cache", || created.elapsed() > Duration::from_secs(4));
+    for _ in 0..20 {
+        assert_eq!(disk.server.get("/disk/hot.txt", "").body, b"hot");
+    }
+    // The names and inodes of all file systems, the blocks of the disk, and what they were read from.
+    for _ in 0..2 {
+        fs::write("/proc/sys/vm/drop_caches", "2").expect("root may");
+    }
+    run("blockdev", &["--flushbufs", disk.device.source()]);
+    evict(&image);
+    disk.slow.set("read /image hang");
+    let mut waiting: Vec<Client> = (0..16).map(|_| disk.server.connect()).collect();
+    for client in &mut waiting {
+        client.get("/disk/hot.txt", "");
+    }
+    disk.slow.wait_for_hung("read /image");
+    let wrong = wrong_beside(&disk.server, "a cached file on a hung disk, 8 workers");
+    disk.slow.set("");
+    for client in &mut waiting {
+        assert_eq!(client.answer().body, b"hot");
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// In the order in which they must be dropped.
+struct Disk {
+    slow: SlowFs,
+    device: Mounted,
+    server: Server,
 }

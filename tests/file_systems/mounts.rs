@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use rustix::mount::{UnmountFlags, unmount};
 use tempfile::TempDir;
 
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, wait_until};
 
 /// Whether file systems can be mounted here; if not, says that this test is skipped and why.
 pub fn can_mount() -> bool {
@@ -124,8 +124,76 @@ impl Drop for SlowFs {
     }
 }
 
-/// Whether something is mounted there. The file system itself, which may hang, is not asked.
+/// Whether something is mounted there.
 pub fn is_mounted(mount_point: &Path) -> bool {
+    field_of_mount(mount_point, |_| Some(())).is_some()
+}
+
+/// A mount of another program. When it is dropped, it is unmounted, though it may be in use.
+pub struct Mounted {
+    mount_point: PathBuf,
+    source: String,
+}
+
+impl Mounted {
+    /// Mounts an image of a file system read-only, on a loop device that goes with the mount.
+    pub fn on_loop(image: &Path, mount_point: &Path) -> Self {
+        let (image, at) = (image.display().to_string(), mount_point.display().to_string());
+        Mounted::by("mount", &["-o", "loop,ro", &image, &at], mount_point)
+    }
+
+    /// Runs a program that mounts something there.
+    pub fn by(program: &str, arguments: &[&str], mount_point: &Path) -> Self {
+        run(program, arguments);
+        Mounted::at(mount_point)
+    }
+
+    /// Something that is mounted there soon.
+    pub fn at(mount_point: &Path) -> Self {
+        let source = || {
+            field_of_mount(mount_point, |fields| {
+                // Optional fields end with a hyphen; then come the type and the source.
+                let hyphen = fields.iter().position(|field| *field == "-")?;
+                fields.get(hyphen + 2).map(|source| source.to_string())
+            })
+        };
+        wait_until("it is mounted", || source().is_some());
+        Mounted { mount_point: mount_point.into(), source: source().unwrap_or_default() }
+    }
+
+    /// The device, or what stands for one.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = unmount(&self.mount_point, UnmountFlags::DETACH);
+    }
+}
+
+/// Something of the last mount there, from its fields in proc_pid_mountinfo(5). The file system itself, which may hang, is
+/// not asked.
+fn field_of_mount<T>(mount_point: &Path, of: impl Fn(&[&str]) -> Option<T>) -> Option<T> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").expect("proc is mounted");
-    mounts.lines().any(|line| line.split(' ').nth(4).is_some_and(|at| Path::new(at) == mount_point))
+    let mut mounts = mounts.lines().rev().map(|line| line.split(' ').collect::<Vec<_>>());
+    mounts.find(|fields| Path::new(fields[4]) == mount_point).and_then(|fields| of(&fields))
+}
+
+/// Runs a program to its end.
+pub fn run(program: &str, arguments: &[&str]) {
+    let output = Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{program}: {error}"));
+    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Whether these programs are installed; if not, says that this test is skipped and why.
+pub fn has_programs(programs: &[&str]) -> bool {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let is_there = |program: &&&str| path.split(':').any(|folder| Path::new(folder).join(program).exists());
+    let missing = programs.iter().find(|program| !is_there(program));
+    if let Some(missing) = missing {
+        skip(&format!("there is no {missing}"));
+    }
+    missing.is_none()
 }
