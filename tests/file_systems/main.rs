@@ -7,3 +7,4 @@ mod support;
 mod hung;
 mod mounts;
 mod tool;
+mod waiting;

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -129,6 +130,39 @@ fn second_names_lead_to_the_same_file() {
         let agrees = listed.contains(&("slow".into(), inode("slow")));
         assert_eq!((agrees, inode("slow") == inode("SLOW~1")), (!rules.contains("no-"), !rules.contains("no-")));
     }
+}
+
+/// What a server can end with, whatever the disk does: fuse_simple_request() waits for an answer whatever signal comes
+/// (request_wait_answer() in fs/fuse/dev.c), but a read waits for a page that is read ahead, and that can be killed.
+#[test]
+fn a_process_that_hangs_can_be_killed_in_a_read_only() {
+    if !can_mount() {
+        return;
+    }
+    for (operation, can_be_killed) in
+        [("lookup", false), ("open", false), ("getattr", false), ("read", true), ("flush", false)]
+    {
+        let folder = folder();
+        let mount_point = folder.path().join("mount");
+        let slow = SlowFs::mount(folder.path(), &mount_point, &format!("{operation} /slow hang"));
+        let mut child = Command::new("cat").arg(mount_point.join("slow")).stdout(Stdio::null()).spawn().expect("cat");
+        slow.wait_for_hung(operation);
+        child.kill().expect("it is there");
+        if can_be_killed {
+            wait_until("it has ended", || is_dead(&child));
+        } else {
+            thread::sleep(Duration::from_millis(50));
+            assert!(!is_dead(&child), "{operation}");
+        }
+        slow.set("");
+        assert!(!child.wait().expect("it is there").success(), "{operation}");
+    }
+}
+
+/// Whether a process is a zombie, without reaping it.
+fn is_dead(child: &Child) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).expect("it was not reaped");
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'))
 }
 
 #[test]
