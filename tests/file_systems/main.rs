@@ -6,5 +6,6 @@ mod support;
 
 mod hung;
 mod mounts;
+mod names;
 mod tool;
 mod waiting;
