@@ -7,5 +7,7 @@ mod support;
 mod hung;
 mod mounts;
 mod names;
+mod program;
+mod start;
 mod tool;
 mod waiting;

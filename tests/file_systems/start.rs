@@ -1,0 +1,108 @@
+//! A content folder that hangs, is slow, or is mounted after the start.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::hung::try_get;
+use super::mounts::{SlowFs, can_mount};
+use super::program::Program;
+use super::support::*;
+
+/// A listener does not wait for the disk.
+const AT_ONCE: Duration = Duration::from_secs(3);
+
+/// Dropped in this order.
+struct Started {
+    slow: SlowFs,
+    program: Program,
+    _folders: [TempDir; 2],
+}
+
+impl Started {
+    /// A server of a slow content folder.
+    fn new(folder: TempDir, rules: &str) -> Self {
+        let mount_point = tempfile::tempdir().expect("a temporary folder");
+        let slow = SlowFs::mount(folder.path(), mount_point.path(), rules);
+        let program = Program::start(mount_point.path(), &[]);
+        Started { slow, program, _folders: [folder, mount_point] }
+    }
+}
+
+#[test]
+fn a_server_of_a_hung_folder_listens_and_answers() {
+    if !can_mount() {
+        return;
+    }
+    let mut wrong = Vec::new();
+    for operation in ["opendir", "readdir", "getattr", "lookup", "statfs"] {
+        let started = Started::new(content(), &format!("{operation} * hang"));
+        let Some(address) = started.program.address_within(AT_ONCE) else {
+            wrong.push(format!("{operation}: it does not listen"));
+            continue;
+        };
+        let status = |target: &str| try_get(address, target, "", AT_ONCE).map(|(status, _)| status);
+        match status("/confidential/secret.txt") {
+            Some(403 | 503) => {}
+            other => wrong.push(format!("{operation}: {other:?} for what is confidential")),
+        }
+        if operation == "opendir" && status("/small.txt") != Some(503) {
+            wrong.push("opendir: a folder that could not be opened yet is not 503".into());
+        }
+        started.slow.set("");
+        wait_until("the folder is served", || status("/small.txt") == Some(200));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_slow_scan_is_not_waited_for() {
+    if !can_mount() {
+        return;
+    }
+    let folder = content();
+    for number in 0..2000 {
+        fs::write(folder.path().join(format!("films/{number}")), "film").expect("a file");
+    }
+    let started = Started::new(folder, "lookup * sleep 10\ngetattr * sleep 10");
+    let address = started.program.address_within(AT_ONCE).expect("it listens");
+    let answer = try_get(address, "/small.txt", "", AT_ONCE);
+    assert_eq!(answer.map(|(status, _)| status), Some(200), "while the scan goes on");
+}
+
+#[test]
+fn a_folder_that_is_mounted_late_or_comes_back_is_served() {
+    if !can_mount() {
+        return;
+    }
+    let folder = |text: &str| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(folder.path().join("which.txt"), text).expect("a file");
+        fs::create_dir(folder.path().join("confidential")).expect("a folder");
+        fs::write(folder.path().join("confidential/secret.txt"), "secret").expect("a file");
+        folder
+    };
+    let (first, second) = (folder("first"), folder("second"));
+    let server = Server::start_on(tempfile::tempdir().expect("a temporary folder"), &[]);
+    let mount = |folder: &TempDir| SlowFs::mount(folder.path(), server.content.path() as &Path, "");
+    let is_served = |text: &str| {
+        let answer = server.get("/which.txt", "");
+        answer.status == 200 && answer.body == text.as_bytes()
+    };
+    assert_eq!(server.get("/which.txt", "").status, 404);
+    let mounted = mount(&first);
+    wait_until("what was mounted late is served", || is_served("first"));
+    assert_eq!(server.get("/confidential/secret.txt", "").status, 403);
+    mounted.detach();
+    wait_until("what has gone is not", || server.get("/which.txt", "").status == 404);
+    drop(mounted);
+    let mounted = mount(&second);
+    wait_until("what has come back is served", || is_served("second"));
+    // Gone without a word, as when its daemon dies.
+    drop(mounted);
+    let _mounted = mount(&first);
+    wait_until("what has come back is served", || is_served("first"));
+    assert_eq!(server.get("/confidential/secret.txt", "").status, 403);
+}
