@@ -4,6 +4,7 @@
 #[allow(dead_code, reason = "not every test needs all of it")]
 mod support;
 
+mod errors;
 mod hung;
 mod mounts;
 mod names;
