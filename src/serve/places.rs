@@ -9,6 +9,8 @@ use std::sync::PoisonError;
 use super::sync::{Condvar, Mutex, MutexGuard, thread_local};
 
 thread_local! {
+    // The macro of loom takes no const block.
+    #[allow(clippy::missing_const_for_thread_local)]
     static HAS_PLACE: Cell<bool> = Cell::new(false);
 }
 

@@ -110,7 +110,7 @@ fn a_connection_with_unread_bytes_is_not_idle() {
 #[test]
 fn an_idle_connection_whose_client_still_reads_is_served_on() {
     let length = 400 * 1024;
-    let server = Server::start(&["--idle-timeout", "0.2", "--stall-timeout", "1"]);
+    let server = Server::start(&["--idle-timeout", "0.7", "--stall-timeout", "1"]);
     let mut client = server.connect();
     client.get("/film.mp4", &format!("Range: bytes=0-{}\r\n", length - 1));
     assert_eq!(client.head().status, 206);
