@@ -53,7 +53,7 @@ fn run(diagnostics: &NonBlockingWriter) -> Result<(), Failure> {
     if let Some(sentence) = missing_confidential(&config.content, &config.hidden) {
         return Err(Failure::usage(sentence));
     }
-    let listener = Listener::bind(config.host.as_deref(), config.port)
+    let listener = Listener::bind(config.host.as_deref(), config.port, config.serve.stall_timeout)
         .map_err(|error| Failure::no_address(config.host.as_deref(), config.port, &error))?;
     serve_until_told(&config, Arc::new(site), listener, diagnostics.clone())
         .map_err(|error| Failure::system("cannot start", &error))

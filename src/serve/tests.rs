@@ -27,7 +27,7 @@ fn serving(test: impl FnOnce(SocketAddr, &Pool)) {
 
 fn serving_with(change: impl FnOnce(&mut Settings), test: impl FnOnce(SocketAddr, &Pool)) {
     let (_content, pool, events) = pool_with(change);
-    let listener = Listener::bind(Some("127.0.0.1"), 0).expect("a free port");
+    let listener = Listener::bind(Some("127.0.0.1"), 0, PATIENCE).expect("a free port");
     let address = listener.addresses().expect("it is bound")[0];
     let threads = start(&pool, listener).expect("threads");
     {

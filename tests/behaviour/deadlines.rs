@@ -120,3 +120,15 @@ fn an_idle_connection_whose_client_still_reads_is_served_on() {
     client.get("/small.txt", "");
     assert_eq!(client.answer().body, b"small");
 }
+
+#[test]
+fn what_a_client_leaves_unread_does_not_outlive_the_stall_timeout() {
+    let server = Server::start(&["--stall-timeout", "0.3"]);
+    let mut client = server.connect();
+    client.get("/film.mp4", "Range: bytes=0-255999\r\n");
+    assert_eq!(client.head().status, 206);
+    // It says that it is done, so the server closes, too; what is unread is the kernel's then.
+    client.stream.shutdown(std::net::Shutdown::Write).expect("it is open");
+    wait_until("the server closes", || server.held() == 0);
+    wait_until("the kernel forgets what is unread", || server.unacknowledged() == 0);
+}
