@@ -4,9 +4,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::limits::{SHED_MAX, SHED_MIN};
 
-/// Descriptors of a server without a client, at most. There are ten: standard streams 3, wakers 3,
-/// the pair of the signals 2, content folder, listening socket. The others are for further
-/// addresses to listen on, and for what the process inherits.
+/// Descriptors of a server without a client, at most. There are eleven: standard streams 3,
+/// wakers 3, the pair of the signals 2, content folder, listening socket, sock_diag. The others are
+/// for further addresses to listen on, and for what the process inherits.
 pub const WITHOUT_CLIENTS: u64 = 16;
 
 /// Connections of the smallest server: a browser alone opens several.
