@@ -43,11 +43,28 @@ pub const LINGER_TIME: Duration = Duration::from_secs(5);
 /// Bytes that a reader must take within `--stall-timeout` to be alive, so that one byte a second is not.
 pub const STALL_PROGRESS: u64 = 64 * 1024;
 
-/// Bytes of a file that is kept in memory, at most: pages, scripts, playlists, pictures of a gallery.
-pub const KEPT_FILE_MAX: usize = 16 * 1024;
+/// Bytes of a file in the file cache, at most: pages, scripts, playlists, pictures of a gallery.
+pub const CACHED_FILE_MAX: usize = 16 * 1024;
 
-/// Bytes of all files that are kept in memory, and of what it takes to keep them.
-pub const KEPT_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of the file cache, at most, with what it takes to hold them.
+pub const FILE_CACHE_MAX: usize = 2 * 1024 * 1024;
+
+/// Descriptors that pin cached files and their folders, at most, where this many files may be open; where fewer than 1,024
+/// may be, connections need them more. Files beyond are validated by a walk along their path, which costs some 1 µs more.
+pub const fn pinned_descriptors_max(open_files_max: Option<u64>) -> usize {
+    match open_files_max {
+        Some(0..1024) => 0,
+        _ => 128,
+    }
+}
+
+/// Age at which the content of a cached file is read again. What is written through shared memory (mmap(2)) into a page that
+/// is dirty already leaves no new time, so the times of a file do not tell it.
+pub const CACHED_CONTENT_MAX_AGE: Duration = Duration::from_secs(5);
+
+/// Time that opening a file waits for the end of its lease. Samba gives up its write leases within milliseconds; the kernel
+/// breaks them after 45 s (proc(5), lease-break-time).
+pub const LEASE_WAIT: Duration = Duration::from_secs(5);
 
 /// Connections beyond `--max-connections` that are told so with 503 at one time, at most; further ones wait in the backlog.
 pub const SHED_MAX: usize = 256;

@@ -2,11 +2,12 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::limits::{SHED_MAX, SHED_MIN};
+use crate::limits::{SHED_MAX, SHED_MIN, pinned_descriptors_max};
 
-/// Descriptors of a server without a client, at most. There are eleven: standard streams 3,
-/// wakers 3, the pair of the signals 2, content folder, listening socket, sock_diag. The others are
-/// for further addresses to listen on, and for what the process inherits.
+/// Descriptors of a server without a client, at most. There are 13: standard streams 3, wakers 3,
+/// the pair of the signals 2, the watch of the mounts 2, content folder, listening socket,
+/// sock_diag. The others are for the scan, for further addresses to listen on, and for what the
+/// process inherits.
 pub const WITHOUT_CLIENTS: u64 = 16;
 
 /// Connections of the smallest server: a browser alone opens several.
@@ -39,7 +40,7 @@ pub fn connections(limit: u64) -> Option<usize> {
     if limit < SMALLEST {
         return None;
     }
-    let for_clients = limit - WITHOUT_CLIENTS;
+    let for_clients = limit - WITHOUT_CLIENTS - pinned_descriptors_max(Some(limit)) as u64;
     let for_shed = (for_clients / 4).clamp(SHED_MIN as u64, SHED_MAX as u64);
     Some(usize::try_from((for_clients - for_shed) / FOR_EACH_CONNECTION).unwrap_or(usize::MAX))
 }

@@ -230,10 +230,10 @@ impl<W: From<File>> Drop for ContentFile<W> {
 mod tests {
     use super::*;
 
-    const LOCAL: FileSystem = FileSystem { id: 0, kind: Kind::Local };
+    const LOCAL: FileSystem = FileSystem::numbered(0, Kind::Local);
 
     fn remote(id: u64) -> FileSystem {
-        FileSystem { id, kind: Kind::Remote }
+        FileSystem::numbered(id, Kind::Remote)
     }
 
     #[test]
@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn a_file_system_that_cannot_tell_what_blocks_has_all_workers_but_one() {
         let permits = DiskPermits::<u32>::new(NonZeroUsize::new(8).expect("not zero"), Box::new(|_, _| {}));
-        let stacked = FileSystem { id: 1, kind: Kind::Stacked };
+        let stacked = FileSystem::numbered(1, Kind::Stacked);
         let taken: Vec<_> = std::iter::from_fn(|| permits.try_acquire(stacked)).collect();
         assert_eq!(taken.len(), 7);
     }

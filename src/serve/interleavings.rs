@@ -13,8 +13,8 @@ use super::places::Places;
 use super::wake::Waker;
 use crate::site::{FileSystem, Kind};
 
-const LOCAL: FileSystem = FileSystem { id: 0, kind: Kind::Local };
-const REMOTE: FileSystem = FileSystem { id: 1, kind: Kind::Remote };
+const LOCAL: FileSystem = FileSystem::numbered(0, Kind::Local);
+const REMOTE: FileSystem = FileSystem::numbered(1, Kind::Remote);
 
 /// A queue on which a thread waits, in place of the channel.
 struct Queue<T> {

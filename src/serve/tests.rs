@@ -114,7 +114,7 @@ fn a_panic_ends_one_connection_and_no_worker() {
 
 /// A disk permit of the content folder, of which the workers here can have one.
 fn permit(pool: &Pool) -> Option<DiskPermit> {
-    pool.disk.try_acquire(FileSystem { id: 0, kind: Kind::Local })
+    pool.disk.try_acquire(pool.site.file_system().expect("it is open"))
 }
 
 /// Waits until this many connections wait for the disk.
@@ -269,7 +269,7 @@ fn a_client_that_waits_for_the_disk_is_cut_at_the_end() {
 #[test]
 fn what_waits_for_one_file_system_does_not_keep_another_from_being_read() {
     serving(|address, pool| {
-        let hung = FileSystem { id: 1, kind: Kind::Remote };
+        let hung = FileSystem::numbered(1, Kind::Remote);
         let _held = pool.disk.try_acquire(hung).expect("nobody else wants it");
         assert!(pool.disk.try_acquire(hung).is_none());
         pool.set_cold(true);
@@ -280,7 +280,7 @@ fn what_waits_for_one_file_system_does_not_keep_another_from_being_read() {
 #[test]
 fn a_remote_file_is_closed_by_a_worker_with_a_permit() {
     let (content, pool, _events) = pool();
-    let remote = FileSystem { id: 1, kind: Kind::Remote };
+    let remote = FileSystem::numbered(1, Kind::Remote);
     let held = pool.disk.try_acquire(remote).expect("nobody else wants it");
     let file = std::fs::File::open(content.path().join("a.txt")).expect("a file");
     drop(ContentFile::new(file, remote, &pool.disk));

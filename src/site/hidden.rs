@@ -15,6 +15,9 @@ const CONFIDENTIAL: &[u8] = b"confidential";
 /// The one folder with a leading dot that is meant to be seen (RFC 8615).
 const WELL_KNOWN: &[u8] = b".well-known";
 
+/// In a confidential folder, whether there is such a file or not.
+pub(super) const FORBIDDEN: Refusal = Refusal::keep(Status::Forbidden, "What is asked for is confidential.");
+
 impl Hidden {
     /// Rules with `confidential/` and further confidential folders, each relative to the content folder.
     ///
@@ -39,13 +42,18 @@ impl Hidden {
     /// Judges a normalised path: 403 in a confidential folder, whether there is such a file or not, and 404 for a dotfile.
     pub fn check(&self, relative: &[u8]) -> Result<(), Refusal> {
         if self.confidential.iter().any(|folder| lies_in(relative, folder)) {
-            return Err(Refusal::keep(Status::Forbidden, "What is asked for is confidential."));
+            return Err(FORBIDDEN);
         }
         let seen = relative.strip_prefix(WELL_KNOWN).filter(|rest| rest.is_empty() || rest.starts_with(b"/"));
         if seen.unwrap_or(relative).split(|&byte| byte == b'/').any(|name| name.starts_with(b".")) {
             return Err(super::MISSING);
         }
         Ok(())
+    }
+
+    /// The confidential folders, relative to the content folder.
+    pub(super) fn confidential(&self) -> impl Iterator<Item = &[u8]> {
+        self.confidential.iter().map(Vec::as_slice)
     }
 }
 

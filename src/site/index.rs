@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -10,6 +11,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::hidden::Hidden;
 use super::media_type;
+use super::spelling::{self, ConfidentialFolders};
 use crate::bytes::Bytes;
 
 /// A file as the scan saw it.
@@ -25,18 +27,25 @@ pub struct Entry {
 #[derive(Debug, Default)]
 pub struct Index {
     files: HashMap<Vec<u8>, Entry>,
+    /// Folders, and whether names match in them only byte for byte.
+    folders: HashMap<Vec<u8>, bool>,
 }
 
 impl Index {
     /// Scans the folder. Symbolic links are not followed here (a request follows them as long as they stay inside); what
     /// cannot be read is logged and left out.
-    pub fn scan(content: &Path, hidden: &Hidden) -> Self {
+    pub fn scan(content: &Path, hidden: &Hidden, confidential: &ConfidentialFolders) -> Self {
         let relative = |entry: &DirEntry| {
             entry.path().strip_prefix(content).map(|path| path.as_os_str().as_bytes().to_vec()).unwrap_or_default()
         };
-        let seen = |entry: &DirEntry| entry.depth() == 0 || hidden.check(&relative(entry)).is_ok();
-        let mut files = HashMap::new();
-        for entry in WalkDir::new(content).into_iter().filter_entry(seen) {
+        let is_confidential = |entry: &DirEntry| {
+            let folder = !confidential.is_empty() && entry.file_type().is_dir();
+            folder && entry.metadata().map_or(true, |found| confidential.contains(found.dev(), found.ino()))
+        };
+        let seen =
+            |entry: &DirEntry| entry.depth() == 0 || hidden.check(&relative(entry)).is_ok() && !is_confidential(entry);
+        let mut index = Index::default();
+        for entry in WalkDir::new(content).max_open(1).into_iter().filter_entry(seen) {
             let found = entry.and_then(|entry| {
                 let metadata = entry.metadata()?;
                 Ok((entry, metadata))
@@ -46,13 +55,26 @@ impl Index {
                     let path = relative(&entry);
                     let content_type = media_type::of(&path);
                     let modified = super::modified(&metadata);
-                    files.insert(path, Entry { size: Bytes(metadata.len()), modified, content_type });
+                    index.files.insert(path, Entry { size: Bytes(metadata.len()), modified, content_type });
+                }
+                Ok((entry, metadata)) if metadata.is_dir() => {
+                    index.folders.insert(relative(&entry), spelling::matches_case(entry.path()));
                 }
                 Ok(_) => {}
                 Err(error) => log::warn!("left out of the index: {error}"),
             }
         }
-        Index { files }
+        index
+    }
+
+    /// Whether the scan found a file or a folder of exactly this path that is not hidden.
+    pub fn knows(&self, relative: &[u8]) -> bool {
+        self.files.contains_key(relative) || self.folders.contains_key(relative)
+    }
+
+    /// Whether the scan found a folder of exactly this path in which names match only byte for byte.
+    pub fn matches_case(&self, folder: &[u8]) -> bool {
+        self.folders.get(folder).is_some_and(|matches_case| *matches_case)
     }
 
     /// The file with that path relative to the content folder.

@@ -1,12 +1,14 @@
 //! What is served: the content folder, its index and its rules.
 //!
-//! `index` (what the scan found), `hidden` (what must not be seen), `confidential` (whether that is
-//! there), `open` (a file beneath the root and nothing else), `kept` (small files in memory),
-//! `media_type` (what a file is).
+//! `index` (what the scan found), `hidden` (what must not be seen), `confidential` (whether that is there), `root` (a file
+//! beneath the content folder and nothing else), `walk` (the same step by step, where the kernel does not tell enough), `spelling` (the real names of a path),
+//! `file_system` and `mounts` (what may block, and whose permit it needs), `watch` (the scan, and mounts that come and go),
+//! `file_cache` (small files in memory), `validation` (whether they are what they were), `media_type` (what a file is).
 
 use std::fs::{File, Metadata};
 use std::io;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime};
 
 use rustix::io::Errno;
@@ -15,35 +17,44 @@ use crate::http::target::Path;
 use crate::http::{Refusal, Representation, Status, Validators};
 
 mod confidential;
+mod file_cache;
 mod file_system;
 mod hidden;
 mod index;
-mod kept;
 mod media_type;
-mod open;
+mod mounts;
+mod root;
+mod spelling;
+mod validation;
+mod walk;
+mod watch;
 
 pub use confidential::missing_confidential;
+pub use file_cache::CachedFile;
 pub use file_system::{FileSystem, Kind};
 pub use hidden::Hidden;
 pub use index::Index;
-pub use kept::KeptFile as CachedFile;
-pub use open::Lookup;
+pub use root::Lookup;
 
-use kept::{Kept, KeptFile};
-use open::Root;
-
-const ROOT: FileSystem = FileSystem { id: 0, kind: Kind::Local };
+use file_cache::{Admission, Cached, FileCache, Offer, Tree};
+use root::Failure;
+use spelling::Rules;
+use watch::Scan;
 
 /// The page that stands for a folder.
 const FOLDER_PAGE: &[u8] = b"index.html";
 
 /// The folder that is served.
 #[derive(Debug)]
-pub struct Site {
-    root: Root,
+pub struct Site(Arc<Shared>);
+
+/// What a site shares with its scan, which may outlive it when the folder hangs.
+#[derive(Debug)]
+struct Shared {
+    content: PathBuf,
     hidden: Hidden,
-    index: Index,
-    kept: Kept,
+    cache: FileCache,
+    scan: Mutex<Scan>,
 }
 
 /// What a path leads to.
@@ -52,7 +63,7 @@ pub enum Found {
     File(Resource),
     /// A folder that was named without its slash.
     Folder,
-    /// Only this file system can tell, and it may block.
+    /// To go on, the lookup needs a permit of this file system.
     WouldBlock(FileSystem),
 }
 
@@ -66,67 +77,97 @@ pub struct Resource {
 /// Where the bytes of a file come from.
 #[derive(Debug)]
 pub enum Content {
+    /// A file, and the file system whose permit reading and closing it may need.
     Opened(File, FileSystem),
     /// Memory, which holds all of them.
-    Cached(Arc<KeptFile>),
+    Cached(Arc<CachedFile>),
 }
 
 const MISSING: Refusal = Refusal::keep(Status::NotFound, "There is no such file here.");
 
+const NOT_OPEN: Refusal = Refusal::keep(Status::ServiceUnavailable, "The content folder does not answer yet.");
+
 impl Site {
-    /// Opens the content folder and scans it into the index.
+    /// A content folder that is not opened yet: until then, nothing is found but 503.
+    pub fn new(content: PathBuf, hidden: Hidden) -> Self {
+        Site(Arc::new(Shared { content, hidden, cache: FileCache::new(), scan: Mutex::default() }))
+    }
+
+    /// Opens the content folder, if it is not open. Blocks for as long as the folder does not answer.
+    pub fn open(&self) -> io::Result<()> {
+        self.0.reopen().map(|_| ())
+    }
+
+    /// Opens the content folder and scans it into the index before it returns.
     ///
     /// Fails where the folder itself cannot be opened; what cannot be read in it is logged and left out.
     pub fn scan(content: &std::path::Path, hidden: Hidden) -> io::Result<Self> {
-        let root = Root::open(content)?;
-        let index = Index::scan(content, &hidden);
-        Ok(Site { root, hidden, index, kept: Kept::new() })
+        let site = Site::new(content.to_path_buf(), hidden);
+        site.open()?;
+        site.0.scan_once();
+        Ok(site)
     }
 
-    /// What the scan found.
-    pub fn index(&self) -> &Index {
-        &self.index
+    /// What the last scan found; nothing before the first.
+    pub fn index(&self) -> Arc<Index> {
+        self.0.cache.tree().map(|tree| Arc::clone(&tree.index)).unwrap_or_default()
+    }
+
+    /// The file system of the content folder.
+    #[cfg(test)]
+    pub fn file_system(&self) -> Option<FileSystem> {
+        self.0.cache.tree().map(|tree| tree.root.file_system())
     }
 
     /// Finds what a path leads to. The opened file decides, not the index: a file that came after the scan is served, one
     /// that went is missing, and the rules hold for the place where the file really lies. What is found was so at some time
-    /// after `begun`, by which the request had begun.
-    pub fn find(&self, path: &Path, begun: Instant, lookup: Lookup) -> Result<Found, Refusal> {
-        self.hidden.check(path.relative())?;
+    /// after `arrived`, by which the first byte of the request had arrived.
+    pub fn find(&self, path: &Path, arrived: Instant, lookup: Lookup) -> Result<Found, Refusal> {
+        self.0.hidden.check(path.relative())?;
         if !path.folder() {
-            return self.open(path.relative(), begun, lookup);
+            return self.0.find(path.relative(), arrived, lookup);
         }
         let page = match path.relative() {
             b"" => FOLDER_PAGE.to_vec(),
             folder => [folder, FOLDER_PAGE].join(&b'/'),
         };
-        self.hidden.check(&page)?;
-        match self.open(&page, begun, lookup)? {
+        self.0.hidden.check(&page)?;
+        match self.0.find(&page, arrived, lookup)? {
             Found::Folder => Err(MISSING),
             found => Ok(found),
         }
     }
+}
 
-    fn open(&self, relative: &[u8], begun: Instant, lookup: Lookup) -> Result<Found, Refusal> {
-        if let Some(kept) = self.kept.find(self.root.folder(), relative, begun) {
-            let representation = kept.representation.clone();
-            return Ok(Found::File(Resource { content: Content::Cached(kept), representation }));
-        }
-        let opened = match self.root.open_beneath(relative, lookup) {
-            Ok(opened) => opened,
-            Err(error) if lookup == Lookup::CachedOnly && error.kind() == io::ErrorKind::WouldBlock => {
-                return Ok(Found::WouldBlock(ROOT));
+impl Shared {
+    fn find(&self, relative: &[u8], arrived: Instant, lookup: Lookup) -> Result<Found, Refusal> {
+        match self.cache.find(relative, arrived, lookup) {
+            Cached::Fresh(cached) => {
+                let representation = cached.representation.clone();
+                Ok(Found::File(Resource { content: Content::Cached(cached), representation }))
             }
-            Err(error) => {
+            Cached::WouldBlock(file_system) => Ok(Found::WouldBlock(file_system)),
+            Cached::Missing(None, _) => Err(NOT_OPEN),
+            Cached::Missing(Some(tree), admission) => self.open(&tree, relative, lookup, admission),
+        }
+    }
+
+    fn open(&self, tree: &Tree, relative: &[u8], lookup: Lookup, admission: Admission) -> Result<Found, Refusal> {
+        let rules = Rules { hidden: &self.hidden, index: &tree.index };
+        let opened = match tree.root.open_beneath(relative, lookup, rules) {
+            Ok(opened) => opened,
+            Err(Failure::WouldBlock(file_system)) => return Ok(Found::WouldBlock(file_system)),
+            Err(Failure::Refused(refusal)) => return Err(refusal),
+            Err(Failure::Error { error, real_path }) => {
                 // What is confidential is refused alike whether it exists or not, by whatever road.
-                if let Some(place) = self.root.place_of_missing(relative) {
-                    self.hidden.check(&place)?;
+                if let Some(real_path) = real_path {
+                    self.hidden.check(&real_path)?;
                 }
                 return Err(refusal_for(error, relative));
             }
         };
-        if let Some(place) = &opened.place {
-            self.hidden.check(place)?;
+        if let Some(real_path) = &opened.real_path {
+            self.hidden.check(real_path)?;
         }
         let metadata = opened.file.metadata().map_err(|error| refusal_for(error, relative))?;
         if metadata.is_dir() {
@@ -135,16 +176,21 @@ impl Site {
         if !metadata.is_file() {
             return Err(MISSING);
         }
-        let content_type = match self.index.get(relative) {
+        let content_type = match tree.index.get(relative) {
             Some(entry) => entry.content_type.clone(),
             None => media_type::of(relative),
         };
         let validators = Validators { size: metadata.len(), modified: modified(&metadata) };
         let representation = Representation { validators, content_type };
-        if opened.place.is_none() {
-            self.kept.consider(relative, &opened.file, &metadata, &representation, SystemTime::now());
+        if opened.real_path.is_none() && opened.is_on_root_mount {
+            let (root, file) = (&tree.root, &opened.file);
+            let (metadata, representation) = (&metadata, &representation);
+            let offer = Offer { root, relative, file, metadata, representation, lookup, admission };
+            if let Err(file_system) = self.cache.offer(offer, SystemTime::now()) {
+                return Ok(Found::WouldBlock(file_system));
+            }
         }
-        Ok(Found::File(Resource { content: Content::Opened(opened.file, ROOT), representation }))
+        Ok(Found::File(Resource { content: Content::Opened(opened.file, opened.file_system), representation }))
     }
 }
 

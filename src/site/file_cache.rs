@@ -1,0 +1,267 @@
+//! Small files in memory, each for as long as it is what it was, and the tree they are from.
+//!
+//! After a request has arrived the file system is asked whether the file has changed since it was read, so a client that asks
+//! for a new file gets the new one. One validation serves every request that arrived before it. It never blocks without a disk
+//! permit.
+
+use std::collections::HashMap;
+use std::fs::{File, Metadata};
+use std::io::{self, IoSliceMut};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Instant, SystemTime};
+
+use rustix::io::{ReadWriteFlags, preadv2};
+
+use super::file_system::{FileSystem, Kind};
+use super::index::Index;
+use super::root::{Lookup, Root};
+use super::validation::{self, PinBudget, Pins, Version};
+use crate::http::Representation;
+use crate::limits::{CACHED_CONTENT_MAX_AGE, CACHED_FILE_MAX, FILE_CACHE_MAX};
+
+/// The tree that is served, and the small files of it that are in memory; one lock for both.
+#[derive(Debug)]
+pub struct FileCache {
+    state: RwLock<State>,
+    /// Requests for small files that were not cached.
+    misses: AtomicUsize,
+    pin_budget: PinBudget,
+    start: Instant,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    tree: Option<Arc<Tree>>,
+    by_path: HashMap<Vec<u8>, Arc<CachedFile>>,
+    bytes: usize,
+}
+
+/// An opened content folder and what a scan found in it.
+#[derive(Debug)]
+pub struct Tree {
+    pub root: Arc<Root>,
+    pub index: Arc<Index>,
+}
+
+/// A file as it was read.
+#[derive(Debug)]
+pub struct CachedFile {
+    pub content: Box<[u8]>,
+    pub representation: Representation,
+    root: Arc<Root>,
+    version: Version,
+    pins: RwLock<Option<Pins>>,
+    /// The latest time by which the file system confirmed the version, in nanoseconds since [`FileCache::start`].
+    validated_at: AtomicU64,
+    read_at: Instant,
+}
+
+/// What the cache has of a path.
+#[derive(Debug)]
+pub enum Cached {
+    Fresh(Arc<CachedFile>),
+    /// A permit of this file system is needed to find out.
+    WouldBlock(FileSystem),
+    /// Nothing; the tree to look in, once there is one, and when the file found there goes into the cache.
+    Missing(Option<Arc<Tree>>, Admission),
+}
+
+/// When a file goes into the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// When it is its turn.
+    InTurn,
+    /// Now: it was there until its content was too old.
+    Now,
+}
+
+/// A file of the root's own mount that was opened by its real path.
+#[derive(Clone, Copy, Debug)]
+pub struct Offer<'a> {
+    pub root: &'a Arc<Root>,
+    pub relative: &'a [u8],
+    pub file: &'a File,
+    pub metadata: &'a Metadata,
+    pub representation: &'a Representation,
+    pub lookup: Lookup,
+    pub admission: Admission,
+}
+
+/// Every eighth miss inserts the file: popular files get in quickly, one-off files rarely evict them.
+const ADMIT_ONE_IN: usize = 8;
+
+impl FileCache {
+    pub fn new() -> Self {
+        FileCache {
+            state: RwLock::default(),
+            misses: AtomicUsize::default(),
+            pin_budget: PinBudget::new(),
+            start: Instant::now(),
+        }
+    }
+
+    /// The tree that is served, once it has been opened.
+    pub fn tree(&self) -> Option<Arc<Tree>> {
+        self.read().tree.clone()
+    }
+
+    /// Serves another root, of which nothing is known yet.
+    pub fn set_root(&self, root: Root) {
+        let tree = Tree { root: Arc::new(root), index: Arc::default() };
+        *self.write() = State { tree: Some(Arc::new(tree)), ..State::default() };
+    }
+
+    /// Takes the result of a scan. False if another root than the one scanned is served by now.
+    pub fn set_index(&self, root: &Arc<Root>, index: Arc<Index>) -> bool {
+        let mut state = self.write();
+        let is_served = state.serves(root);
+        if is_served {
+            state.tree = Some(Arc::new(Tree { root: Arc::clone(root), index }));
+        }
+        is_served
+    }
+
+    /// The file with this path relative to the root as it was at some time after `arrived`, if it is cached.
+    pub fn find(&self, relative: &[u8], arrived: Instant, lookup: Lookup) -> Cached {
+        let state = self.read();
+        let Some(file) = state.by_path.get(relative) else {
+            return Cached::Missing(state.tree.clone(), Admission::InTurn);
+        };
+        let file = Arc::clone(file);
+        drop(state);
+        let mut admission = Admission::Now;
+        if arrived.saturating_duration_since(file.read_at) < CACHED_CONTENT_MAX_AGE {
+            if file.validated_at.load(Ordering::Acquire) >= self.nanoseconds(arrived) {
+                return Cached::Fresh(file);
+            }
+            let now = Instant::now();
+            match file.current_version(relative, lookup, &self.pin_budget) {
+                Ok(version) if version == file.version => {
+                    file.validated_at.fetch_max(self.nanoseconds(now), Ordering::Release);
+                    return Cached::Fresh(file);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && lookup != file.root.may_block() => {
+                    return Cached::WouldBlock(file.root.file_system());
+                }
+                _ => admission = Admission::InTurn,
+            }
+        }
+        let mut state = self.write();
+        if state.by_path.get(relative).is_some_and(|current| Arc::ptr_eq(current, &file)) {
+            state.remove(relative);
+        }
+        Cached::Missing(state.tree.clone(), admission)
+    }
+
+    /// Counts from one, so that what was never validated was validated before everything.
+    fn nanoseconds(&self, time: Instant) -> u64 {
+        let since = time.saturating_duration_since(self.start).as_nanos();
+        u64::try_from(since).unwrap_or(u64::MAX - 1) + 1
+    }
+
+    /// Caches a file if it is small, has settled, it is its turn, and reading it does not block or the caller may block.
+    /// Fails with the file system if its permit is needed to read it.
+    pub fn offer(&self, offer: Offer, now: SystemTime) -> Result<(), FileSystem> {
+        let Offer { root, relative, file, metadata, representation, lookup, admission } = offer;
+        let size = metadata.len() as usize;
+        let kind = root.file_system().kind;
+        if size > CACHED_FILE_MAX || kind == Kind::Remote {
+            return Ok(());
+        }
+        // On such a file system the permit was asked for because it was its turn, or else the lookup was rare.
+        let may_read = kind == Kind::Stacked && lookup != Lookup::CachedOnly;
+        let is_turn = || self.misses.fetch_add(1, Ordering::Relaxed).is_multiple_of(ADMIT_ONE_IN);
+        if admission == Admission::InTurn && !may_read && !is_turn() {
+            return Ok(());
+        }
+        let Ok(version) = Version::of(file) else { return Ok(()) };
+        let is_described = version.modified == (metadata.mtime(), metadata.mtime_nsec() as u32);
+        if !version.has_settled(now) || !is_described || version.size != metadata.len() {
+            return Ok(());
+        }
+        let read_at = Instant::now();
+        let mut content = vec![0; size];
+        let is_read = match kind {
+            Kind::Local => size == 0 || read_cached(file, &mut content).is_ok_and(|count| count == size),
+            Kind::Stacked if !may_read => return Err(root.file_system()),
+            _ => file.read_exact_at(&mut content, 0).is_ok(),
+        };
+        if is_read {
+            let cached = CachedFile {
+                content: content.into(),
+                representation: representation.clone(),
+                root: Arc::clone(root),
+                version,
+                pins: RwLock::default(),
+                validated_at: AtomicU64::new(0),
+                read_at,
+            };
+            self.write().add(relative, cached);
+        }
+        Ok(())
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads from the page cache alone.
+fn read_cached(file: &File, content: &mut [u8]) -> io::Result<usize> {
+    Ok(preadv2(file, &mut [IoSliceMut::new(content)], 0, ReadWriteFlags::NOWAIT)?)
+}
+
+impl State {
+    fn serves(&self, root: &Arc<Root>) -> bool {
+        self.tree.as_ref().is_some_and(|tree| Arc::ptr_eq(&tree.root, root))
+    }
+
+    fn add(&mut self, relative: &[u8], file: CachedFile) {
+        if !self.serves(&file.root) {
+            return;
+        }
+        self.remove(relative);
+        while self.bytes + cost(relative, &file) > FILE_CACHE_MAX {
+            // Any: the order of a map is as good as chance.
+            let Some(path) = self.by_path.keys().next().cloned() else { return };
+            self.remove(&path);
+        }
+        self.bytes += cost(relative, &file);
+        self.by_path.insert(relative.to_vec(), Arc::new(file));
+    }
+
+    fn remove(&mut self, relative: &[u8]) {
+        if let Some(file) = self.by_path.remove(relative) {
+            self.bytes -= cost(relative, &file);
+        }
+    }
+}
+
+/// Bytes that a file takes here: many empty ones are not for nothing.
+fn cost(relative: &[u8], file: &CachedFile) -> usize {
+    relative.len() + file.content.len() + size_of::<CachedFile>()
+}
+
+impl CachedFile {
+    /// The version of what lies at its path now. No link may lead there: a link to where the same file lies, as in a folder
+    /// that has become confidential, would not show in the version.
+    fn current_version(&self, relative: &[u8], lookup: Lookup, budget: &PinBudget) -> io::Result<Version> {
+        let held = self.pins.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(version) = held.as_ref().and_then(|pins| pins.version(&self.root)) {
+            return Ok(version);
+        }
+        drop(held);
+        let (version, pins) = validation::resolve(&self.root, relative, lookup, budget)?;
+        *self.pins.write().unwrap_or_else(PoisonError::into_inner) = pins;
+        Ok(version)
+    }
+}
+
+#[cfg(test)]
+mod tests;
