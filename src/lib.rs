@@ -11,7 +11,7 @@
 //! | 4 | [`args`], [`environment`] | the flags as typed, and the variables that stand for them |
 //! | 3 | [`serve`] | acceptor, channel, workers, lots: how requests share the threads |
 //! | 2 | [`ops`] | what the operator sees and does: access log, diagnostics, signals, limits of the system |
-//! | 1 | [`site`] | what is served: the index, opening a file beneath the root, what is hidden, what a file is |
+//! | 1 | [`site`] | what is served: the index, opening a file beneath the root, what may block, what is hidden, what a file is |
 //! | 0 | [`http`] | what HTTP says: pure functions and closed enums |
 //! | −1 | [`limits`], [`bytes`], [`nearest`] | what a peer can grow, the unit of most of it; the name that was meant |
 //!

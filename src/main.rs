@@ -5,19 +5,27 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use reeld::args::{Args, EarlyExit};
 use reeld::config::Config;
 use reeld::environment::Environment;
 use reeld::ops::{AccessLog, NonBlockingWriter, diagnostics, file_limit, signals};
 use reeld::serve::{self, Listener, Stop};
-use reeld::site::{Site, missing_confidential};
+use reeld::site::{Hidden, Site, missing_confidential};
+use rustix::event::{EventfdFlags, eventfd};
 
 mod failure;
 
 use failure::Failure;
+
+/// How long the start waits for the content folder, to exit with what is wrong with it.
+const OPEN_WAIT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let Ok(diagnostics) = diagnostics::start() else { return ExitCode::from(failure::OS_ERROR) };
@@ -48,15 +56,50 @@ fn run(diagnostics: &NonBlockingWriter) -> Result<(), Failure> {
     }
     let mut config = Config::new(args, &Environment::new(std::env::vars_os())).map_err(Failure::usage)?;
     fit_connections(&mut config)?;
-    let site = Site::scan(&config.content, config.hidden.clone())
-        .map_err(|error| Failure::no_content(&config.content, &error))?;
-    if let Some(sentence) = missing_confidential(&config.content, &config.hidden) {
-        return Err(Failure::usage(sentence));
-    }
+    let site = open_site(&config)?;
     let listener = Listener::bind(config.host.as_deref(), config.port, config.serve.stall_timeout)
         .map_err(|error| Failure::no_address(config.host.as_deref(), config.port, &error))?;
-    serve_until_told(&config, Arc::new(site), listener, diagnostics.clone())
+    serve_until_told(&config, site, listener, diagnostics.clone())
         .map_err(|error| Failure::system("cannot start", &error))
+}
+
+/// Opens the content folder on a thread that then watches it for as long as the process runs. If the folder does not answer
+/// soon, the server listens all the same, and serves it when it does.
+fn open_site(config: &Config) -> Result<Arc<Site>, Failure> {
+    let system = |error| Failure::system("cannot start", &error);
+    let site = Arc::new(Site::new(config.content.clone(), config.hidden.clone()));
+    let (sender, opened) = mpsc::channel();
+    // Never signalled: the watch ends with the process.
+    let stop = eventfd(0, EventfdFlags::CLOEXEC).map_err(|error| system(error.into()))?;
+    let (watched, content, hidden) = (Arc::clone(&site), config.content.clone(), config.hidden.clone());
+    let watch = move || {
+        let result = open(&watched, &content, &hidden);
+        let is_open = result.is_ok();
+        if let Err(mpsc::SendError(Err(failure))) = sender.send(result) {
+            log::error!("{}", failure.sentence);
+        }
+        if is_open {
+            watched.watch(stop.as_fd());
+        }
+    };
+    thread::Builder::new().name("content".into()).spawn(watch).map_err(system)?;
+    match opened.recv_timeout(OPEN_WAIT) {
+        Ok(result) => result.map(|()| site),
+        Err(_) => {
+            log::warn!("the folder '{}' does not answer; it is served when it does", config.content.display());
+            Ok(site)
+        }
+    }
+}
+
+/// Opens the content folder if all confidential folders are in it.
+fn open(site: &Site, content: &Path, hidden: &Hidden) -> Result<(), Failure> {
+    let no_content = |error| Failure::no_content(content, &error);
+    std::fs::read_dir(content).map_err(no_content)?;
+    match missing_confidential(content, hidden) {
+        Some(sentence) => Err(Failure::usage(sentence)),
+        None => site.open().map_err(no_content),
+    }
 }
 
 fn print(text: &str) -> Result<(), Failure> {
@@ -72,7 +115,7 @@ fn serve_until_told(
     let stop = Arc::new(Stop::new()?);
     let stop_on_signal = Arc::clone(&stop);
     signals::watch(diagnostics, move || stop_on_signal.finish())?;
-    announce(config, &site, &listener.addresses()?);
+    announce(config, &listener.addresses()?);
     if !config.log {
         return serve::run(&config.serve, listener, site, None, stop);
     }
@@ -86,12 +129,10 @@ fn serve_until_told(
 }
 
 /// The one line at the start.
-fn announce(config: &Config, site: &Site, addresses: &[SocketAddr]) {
+fn announce(config: &Config, addresses: &[SocketAddr]) {
     let urls: Vec<String> = addresses.iter().map(url).collect();
     log::info!(
-        "serving {} files, {}, of {} with {} workers on {} in parts of {} (part policy: {})",
-        site.index().count(),
-        site.index().total(),
+        "serving {} with {} workers on {} in parts of {} (part policy: {})",
         config.content.display(),
         config.serve.workers,
         urls.join(" and "),
