@@ -18,7 +18,6 @@ use reeld::environment::Environment;
 use reeld::ops::{AccessLog, NonBlockingWriter, diagnostics, file_limit, signals};
 use reeld::serve::{self, Listener, Stop};
 use reeld::site::{Hidden, Site, missing_confidential};
-use rustix::event::{EventfdFlags, eventfd};
 
 mod failure;
 
@@ -56,21 +55,21 @@ fn run(diagnostics: &NonBlockingWriter) -> Result<(), Failure> {
     }
     let mut config = Config::new(args, &Environment::new(std::env::vars_os())).map_err(Failure::usage)?;
     fit_connections(&mut config)?;
-    let site = open_site(&config)?;
+    let stop = Arc::new(Stop::new().map_err(|error| Failure::system("cannot start", &error))?);
     let listener = Listener::bind(config.host.as_deref(), config.port, config.serve.stall_timeout)
         .map_err(|error| Failure::no_address(config.host.as_deref(), config.port, &error))?;
-    serve_until_told(&config, site, listener, diagnostics.clone())
+    let site = open_site(&config, &stop)?;
+    serve_until_told(&config, site, listener, stop, diagnostics.clone())
         .map_err(|error| Failure::system("cannot start", &error))
 }
 
-/// Opens the content folder on a thread that then watches it for as long as the process runs. If the folder does not answer
+/// Opens the content folder on a thread that then watches it until the server ends. If the folder does not answer
 /// soon, the server listens all the same, and serves it when it does.
-fn open_site(config: &Config) -> Result<Arc<Site>, Failure> {
+fn open_site(config: &Config, stop: &Arc<Stop>) -> Result<Arc<Site>, Failure> {
     let system = |error| Failure::system("cannot start", &error);
     let site = Arc::new(Site::new(config.content.clone(), config.hidden.clone()));
     let (sender, opened) = mpsc::channel();
-    // Never signalled: the watch ends with the process.
-    let stop = eventfd(0, EventfdFlags::CLOEXEC).map_err(|error| system(error.into()))?;
+    let stop = Arc::clone(stop);
     let (watched, content, hidden) = (Arc::clone(&site), config.content.clone(), config.hidden.clone());
     let watch = move || {
         let result = open(&watched, &content, &hidden);
@@ -110,9 +109,9 @@ fn serve_until_told(
     config: &Config,
     site: Arc<Site>,
     listener: Listener,
+    stop: Arc<Stop>,
     diagnostics: NonBlockingWriter,
 ) -> io::Result<()> {
-    let stop = Arc::new(Stop::new()?);
     let stop_on_signal = Arc::clone(&stop);
     signals::watch(diagnostics, move || stop_on_signal.finish())?;
     announce(config, &listener.addresses()?);

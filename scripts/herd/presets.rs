@@ -96,8 +96,8 @@ impl Report {
     }
 }
 
-/// Main, signals and diagnostics; there is no access log here.
-const THREADS_BESIDE_SERVER: usize = 3;
+/// Main, signals, diagnostics and content; there is no access log here.
+const THREADS_BESIDE_SERVER: usize = 4;
 
 fn milliseconds(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)

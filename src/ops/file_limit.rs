@@ -4,8 +4,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::limits::{SHED_MAX, SHED_MIN, pinned_descriptors_max};
 
-/// Descriptors of a server without a client, at most. There are 13: standard streams 3, wakers 3,
-/// the pair of the signals 2, the watch of the mounts 2, content folder, listening socket,
+/// Descriptors of a server without a client, at most. There are 12: standard streams 3, wakers 3,
+/// the pair of the signals 2, mountinfo, content folder, listening socket,
 /// sock_diag. The others are for the scan, for further addresses to listen on, and for what the
 /// process inherits.
 pub const WITHOUT_CLIENTS: u64 = 16;

@@ -49,7 +49,7 @@ pub use transfer::By;
 use keeper::Keeper;
 use pool::Pool;
 
-/// Threads of a server beside its workers: acceptor and the two lots. The process has four more: main, signals,
+/// Threads of a server beside its workers: acceptor and the two lots. The process has five more: main, content, signals,
 /// diagnostics, access log.
 pub const THREADS_BESIDE_WORKERS: usize = 3;
 

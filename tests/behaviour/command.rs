@@ -131,6 +131,7 @@ fn the_smallest_limit_of_open_files_serves_and_one_less_is_refused() {
     let prlimit = |limit: u64| format!("--nofile={limit}");
     let server = Server::start_under(&["prlimit", &prlimit(SMALLEST)], content(), &["--workers", "2"]);
     assert_eq!(server.get("/small.txt", "").body, b"small");
+    wait_until("the client has gone", || server.held() == 0);
     assert!(server.links().len() < WITHOUT_CLIENTS as usize, "without a client: {:?}", server.links());
     // With 3 no program can load its libraries.
     for limit in [4, 8, 11, SMALLEST - 1] {

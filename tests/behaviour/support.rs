@@ -27,9 +27,9 @@ pub fn film_byte(position: usize) -> u8 {
 /// Listens on the loopback address, as the tests do.
 pub const ON_A_FREE_PORT: [&str; 4] = ["--host", "127.0.0.1", "--port", "0"];
 
-/// All threads of a server with so many workers: those of the pool, and main, signals, diagnostics and access log.
+/// All threads of a server with so many workers: those of the pool, and main, content, signals, diagnostics and access log.
 pub fn threads_with(workers: usize) -> usize {
-    workers + THREADS_BESIDE_WORKERS + 4
+    workers + THREADS_BESIDE_WORKERS + 5
 }
 
 /// A content folder: `film.mp4` of [`FILM`] bytes, `small.txt`, a page, an empty file, and a
