@@ -46,7 +46,7 @@ pub(super) enum Names {
 
 /// The types that are known: the name in mountinfo, `f_type` of statfs(2), and what they are like. In doubt a type is not
 /// here: one whose operations block without a disk permit stops the server.
-const KNOWN: [(&str, u32, Kind, Names); 17] = [
+const KNOWN: [(&str, u32, Kind, Names); 19] = [
     ("ext2", 0xef53, Kind::Local, Names::Casefold),
     ("ext3", 0xef53, Kind::Local, Names::Casefold),
     ("ext4", 0xef53, Kind::Local, Names::Casefold),
@@ -56,6 +56,8 @@ const KNOWN: [(&str, u32, Kind, Names); 17] = [
     ("tmpfs", 0x0102_1994, Kind::Memory, Names::Casefold),
     ("ramfs", 0x8584_58f6, Kind::Memory, Names::Exact),
     ("overlay", 0x794c_7630, Kind::Stacked, Names::Casefold),
+    ("bcachefs", 0xca45_1a4e, Kind::Stacked, Names::Casefold),
+    ("zfs", 0x2fc1_2fc1, Kind::Stacked, Names::Aliased),
     ("squashfs", 0x7371_7368, Kind::Stacked, Names::Exact),
     ("erofs", 0xe0f5_e1e2, Kind::Stacked, Names::Exact),
     ("iso9660", 0x9660, Kind::Stacked, Names::Aliased),
@@ -123,7 +125,7 @@ mod tests {
             ("fuseblk", Kind::Remote, Names::Aliased),
             ("nfs4", Kind::Remote, Names::Aliased),
             ("cifs", Kind::Remote, Names::Aliased),
-            ("zfs", Kind::Remote, Names::Aliased),
+            ("zfs", Kind::Stacked, Names::Aliased),
             ("", Kind::Remote, Names::Aliased),
         ] {
             let file_system = FileSystem::named(7, name.as_bytes());
