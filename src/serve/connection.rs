@@ -149,8 +149,9 @@ impl Connection {
                 )
             }
             Pause::Wait(interest) => {
-                let interest = if self.is_patient() { Interest::Drops } else { interest };
                 let since = Instant::now();
+                let is_slow = self.is_slow_sender(since, pool.settings.head_timeout);
+                let interest = if is_slow { Interest::Drops } else { interest };
                 let deadline = self.deadline(since, pool);
                 if !self.state.rest.is_empty() {
                     self.state.unfinished_head = Some(pool.unfinished_heads.take(self.state.rest.len()));

@@ -309,6 +309,28 @@ fn a_panic_of_a_thread_that_every_connection_needs_ends_the_server() {
     assert!(wait(2, &events).is_err());
 }
 
+#[test]
+fn a_head_in_several_pieces_is_not_sent_slowly_until_it_takes_long() {
+    let (_content, pool, _events) = pool_with(|settings| settings.head_timeout = Duration::from_millis(500));
+    let (server, mut client) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
+    let mut connection = Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit());
+    let began = Instant::now();
+    let mut seen = Vec::new();
+    client.write_all(b"GET / HTTP/1.1\r\nX: ").expect("the server receives");
+    loop {
+        client.write_all(b"x").expect("the server receives");
+        thread::sleep(Duration::from_millis(1));
+        let next = connection.run(Wakeup::Ready(Instant::now()), &pool, &mut Input::new());
+        let Next::Park(parked) = next else { panic!("the head is unfinished") };
+        seen.push(parked.interest);
+        if parked.interest == Interest::Drops {
+            break;
+        }
+        connection = parked.connection;
+    }
+    assert!(seen.len() > 2 && began.elapsed() >= Duration::from_millis(50), "{seen:?}");
+}
+
 /// The requests with which the fuzzer begins, by name.
 fn seeds() -> Vec<(String, Vec<u8>)> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds/connection");

@@ -80,7 +80,8 @@ pub fn try_get(address: SocketAddr, target: &str, fields: &str, time: Duration) 
     let begun = Instant::now();
     let mut stream = TcpStream::connect_timeout(&address, time).ok()?;
     stream.set_read_timeout(Some(time)).expect("a timeout");
-    write!(stream, "GET {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{fields}\r\n").ok()?;
+    let request = format!("GET {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{fields}\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok()?;
     let status = std::str::from_utf8(answer.get(9..12)?).ok()?.parse().ok()?;

@@ -8,11 +8,15 @@ use crate::limits::STALL_PROGRESS;
 use crate::serve::input::Input;
 use crate::serve::pool::Pool;
 
+/// A head that is unfinished for this long comes from a slow sender. Some clients send it in several pieces, but at once.
+const SLOW_HEAD: Duration = Duration::from_millis(50);
+
 impl Connection {
-    /// Whether it does not matter if what the client sends is seen some milliseconds later: it has sent in drops before.
-    pub(super) fn is_patient(&self) -> bool {
+    /// Whether what the client sends may be seen some milliseconds later, because it takes its time with a request head.
+    pub(super) fn is_slow_sender(&self, now: Instant, head_timeout: Duration) -> bool {
         match self.state.stage {
-            Stage::Reading => self.state.deadline.is_some(),
+            // The deadline is as long as that after the head began.
+            Stage::Reading => self.state.deadline.is_some_and(|deadline| now + head_timeout >= deadline + SLOW_HEAD),
             Stage::Idle { to_drop } => !to_drop.is_over(),
             Stage::Sending(_) | Stage::Lingering { .. } => false,
         }
