@@ -1,9 +1,10 @@
 //! The server: an acceptor, a channel, a fixed pool of workers, and the lots.
 //!
 //! Begin with `connection`, the road of a request. Around it: `listener`, `acceptor` and `admission` (who comes in),
-//! `pool` (what the threads share), `worker` and `places` (who takes from the channel), `exchange` (a request and its
-//! answer), `input`, `transfer` and `headroom` (the bytes in and out), `lot`, `keeper` and `wake` (where connections wait
-//! for their clients), `disk` (where they wait for that), `stop` (the end).
+//! `pool` (what the threads share), `worker` and `places` (which workers take from the channel), `exchange` (a request and
+//! its answer), `input`, `receive`, `transfer`, `file_read` and `headroom` (the bytes in and out), `lot`, `keeper` and `wake`
+//! (where connections wait for their clients), `disk` (where they wait for a file system), `send_queue` (what clients have
+//! not acknowledged), `quota` (what is limited), `sync` (what the threads share it with), `stop` (the end).
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -23,6 +24,7 @@ mod admission;
 mod connection;
 mod disk;
 mod exchange;
+mod file_read;
 mod headroom;
 mod input;
 mod keeper;

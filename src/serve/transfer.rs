@@ -1,18 +1,17 @@
 //! A transfer: the bytes of one answer on their way to the client. The only place that reads content and sends it.
 
 use std::fs::File;
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::iter;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::FileExt;
 use std::vec;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{CWD, readlinkat, sendfile};
-use rustix::io::{Errno, ReadWriteFlags, ioctl_fionbio, preadv2};
+use rustix::fs::sendfile;
+use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::{SendFlags, send};
 use socket2::Socket;
 
+use super::file_read::{is_cached, name_of, read_at};
 use super::headroom::Headroom;
 use super::pool::{ContentFile, DiskPermit, Pool};
 use crate::bytes::Bytes;
@@ -190,15 +189,20 @@ impl Transfer {
         self.by == By::Sendfile && self.text_sent == self.section.text.len() && !self.section.bytes.is_empty()
     }
 
-    /// Lets the kernel move bytes from the file to the socket. It cannot be told not to block on the disk, so it needs a
-    /// permit; without one, what is in memory goes by the buffer.
+    /// Lets the kernel move bytes from the file to the socket. It cannot be told not to block on the disk, so what may not be
+    /// in memory needs a permit; without one, what is in memory goes by the buffer.
     fn send_file(&mut self, socket: &Socket, pool: &Pool) -> Result<Taken, Progress> {
         let Some(file) = &self.file else { return Err(Progress::Broken) };
         let mut permit = self.disk_permit.take();
-        if file.file_system().kind != Kind::Memory && !pool.may_block(file.file_system(), &mut permit) {
+        let bytes = self.section.bytes.start..self.section.bytes.end.min(self.section.bytes.start + CHUNK as u64);
+        let is_cached = match file.file_system().kind {
+            Kind::Memory => true,
+            Kind::Local => is_cached(file, bytes.clone(), pool),
+            Kind::Stacked | Kind::Remote => false,
+        };
+        if !is_cached && !pool.may_block(file.file_system(), &mut permit) {
             return pool.with_buffer(|buffer| self.send_copy(buffer, socket, pool));
         }
-        let bytes = self.section.bytes.start..self.section.bytes.end.min(self.section.bytes.start + CHUNK as u64);
         if !self.is_nonblocking {
             // Nor can it be told for one call not to block on the client. Until all is sent the connection waits in the
             // lot only.
@@ -321,43 +325,6 @@ fn unreadable(file: &File, position: u64, error: &io::Error) -> Progress {
 fn cut_short(file: &File) -> Progress {
     log::warn!("{} became shorter while it was sent; the answer ends early", name_of(file));
     Progress::Broken
-}
-
-/// Where an open file lies, from proc(5).
-fn name_of(file: &File) -> String {
-    let link = readlinkat(CWD, format!("/proc/self/fd/{}", file.as_raw_fd()), Vec::new());
-    link.map_or("a file".into(), |path| format!("'{}'", path.to_string_lossy()))
-}
-
-/// Reads what is in memory, and with a disk permit what is not; None if there is none to be had.
-fn read_at(
-    file: &ContentFile,
-    buffer: &mut [u8],
-    position: u64,
-    pool: &Pool,
-    permit: &mut Option<DiskPermit>,
-) -> io::Result<Option<usize>> {
-    let file_system = file.file_system();
-    if file_system.kind == Kind::Local {
-        let in_memory = preadv2(&**file, &mut [IoSliceMut::new(buffer)], position, ReadWriteFlags::NOWAIT);
-        #[cfg(test)]
-        let in_memory = in_memory.and_then(|count| (!pool.is_cold()).then_some(count).ok_or(Errno::AGAIN));
-        // Whatever else it says, that the file system cannot tell (EOPNOTSUPP) or that the disk fails, a usual read shows.
-        if let Ok(count) = in_memory {
-            return Ok(Some(count));
-        }
-    }
-    if file_system.kind != Kind::Memory && !pool.may_block(file_system, permit) {
-        return Ok(None);
-    }
-    #[cfg(test)]
-    pool.count_read();
-    loop {
-        match file.read_at(buffer, position) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result.map(Some),
-        }
-    }
 }
 
 /// Sends, and waits for the client to take the rest if the worker has the leisure.

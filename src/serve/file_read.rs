@@ -1,0 +1,66 @@
+//! Reading a file: from the page cache, or with a disk permit.
+
+use std::fs::File;
+use std::io::{self, IoSliceMut};
+use std::ops::Range;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+
+use rustix::fs::{CWD, readlinkat};
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
+
+use super::pool::{ContentFile, DiskPermit, Pool};
+use crate::site::Kind;
+
+/// Where an open file lies, from proc(5).
+pub(super) fn name_of(file: &File) -> String {
+    let link = readlinkat(CWD, format!("/proc/self/fd/{}", file.as_raw_fd()), Vec::new());
+    link.map_or("a file".into(), |path| format!("'{}'", path.to_string_lossy()))
+}
+
+/// Bytes between the samples of [`is_cached`]. To ask for each page would cost as much as copying it.
+const SAMPLE_DISTANCE: usize = 32 * 1024;
+
+/// Whether samples of these bytes are in the page cache. The kernel reads ahead and evicts in longer stretches.
+pub(super) fn is_cached(file: &File, bytes: Range<u64>, pool: &Pool) -> bool {
+    let samples = bytes.clone().step_by(SAMPLE_DISTANCE).chain([bytes.end - 1]);
+    samples.into_iter().all(|position| read_cached(file, &mut [0], position, pool) == Ok(1))
+}
+
+/// Reads from the page cache alone (preadv2(2), RWF_NOWAIT).
+#[cfg_attr(not(test), expect(unused_variables, reason = "tests make it seem that nothing is cached"))]
+fn read_cached(file: &File, buffer: &mut [u8], position: u64, pool: &Pool) -> Result<usize, Errno> {
+    #[cfg(test)]
+    if pool.is_cold() {
+        return Err(Errno::AGAIN);
+    }
+    preadv2(file, &mut [IoSliceMut::new(buffer)], position, ReadWriteFlags::NOWAIT)
+}
+
+/// Reads what is in memory, and with a disk permit what is not; None if there is none to be had.
+pub(super) fn read_at(
+    file: &ContentFile,
+    buffer: &mut [u8],
+    position: u64,
+    pool: &Pool,
+    permit: &mut Option<DiskPermit>,
+) -> io::Result<Option<usize>> {
+    let file_system = file.file_system();
+    // Whatever else it says, that the file system cannot tell (EOPNOTSUPP) or that the disk fails, a usual read shows.
+    if file_system.kind == Kind::Local
+        && let Ok(count) = read_cached(file, buffer, position, pool)
+    {
+        return Ok(Some(count));
+    }
+    if file_system.kind != Kind::Memory && !pool.may_block(file_system, permit) {
+        return Ok(None);
+    }
+    #[cfg(test)]
+    pool.count_read();
+    loop {
+        match file.read_at(buffer, position) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result.map(Some),
+        }
+    }
+}
