@@ -46,7 +46,7 @@ class Server:
 
     def __init__(self, name, command, port=None, env=None):
         self.name = name
-        # reeld says where it listens; the others are told.
+        # reeld says where it listens; the others get a port.
         stderr = subprocess.PIPE if port is None else subprocess.DEVNULL
         self.process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=stderr, text=True, env={**os.environ, **(env or {})})

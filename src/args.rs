@@ -28,7 +28,7 @@ pub struct Args {
 
     /// bytes of a part, as 5MiB or 5242880 (default: 5MiB)
     #[argh(option, arg_name = "size")]
-    pub chunk_size: Option<String>,
+    pub part_size: Option<String>,
 
     /// which answers are cut to a part: always, open-ended (only those to "bytes=N-") or never (default: always)
     #[argh(option, arg_name = "policy")]
@@ -42,7 +42,7 @@ pub struct Args {
     #[argh(option, arg_name = "origin")]
     pub cors: Option<String>,
 
-    /// connections served at once; further ones are told 503 (default: 4096)
+    /// connections served at once; further ones get 503 (default: 4096)
     #[argh(option, arg_name = "number")]
     pub max_connections: Option<String>,
 
@@ -62,7 +62,7 @@ pub struct Args {
     #[argh(option, arg_name = "seconds")]
     pub drain_timeout: Option<String>,
 
-    /// how files reach the clients: pread (by way of a buffer) or sendfile (moved by the kernel) (default: pread)
+    /// how files reach the clients: pread (through a buffer) or sendfile (moved by the kernel) (default: pread)
     #[argh(option, arg_name = "way")]
     pub transfer: Option<String>,
 
@@ -164,7 +164,7 @@ mod tests {
             assert!(sentence.contains(named) && !sentence.contains('\n'), "{sentence}");
         }
         let Err(EarlyExit::Help(help)) = read("--help") else { panic!("--help is no error") };
-        assert!(help.contains("--chunk-size") && help.contains("REELD_PORT"));
+        assert!(help.contains("--part-size") && help.contains("REELD_PORT"));
     }
     #[test]
     fn only_the_folder_may_be_any_bytes() {

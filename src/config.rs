@@ -10,8 +10,8 @@ use crate::args::Args;
 use crate::bytes::Bytes;
 use crate::environment::Environment;
 use crate::http::range::{PartPolicy, Parts};
-use crate::serve::{By, Settings, default_workers};
-use crate::site::Hidden;
+use crate::serve::{SendMethod, Settings, default_workers};
+use crate::site::AccessRules;
 
 /// A valid configuration.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct Config {
     /// The address to listen on; None for all.
     pub host: Option<String>,
     pub port: u16,
-    pub hidden: Hidden,
+    pub access_rules: AccessRules,
     /// Whether there is an access log.
     pub log: bool,
     pub serve: Settings,
@@ -33,7 +33,7 @@ const PART: Bytes = Bytes(5 * 1024 * 1024);
 /// A year: more is a mistake, and could not be added to a point in time.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// More threads than this are a mistake: the lots, not the pool, hold the crowd.
+/// More threads than this are a mistake: connections wait in the pollers, not in the pool.
 const MOST_WORKERS: usize = 1024;
 
 /// More connections than this have no descriptors on any usual system.
@@ -56,7 +56,7 @@ impl Config {
         } else {
             ("--confidential".into(), args.confidential)
         };
-        let hidden = Hidden::new(folders.iter().map(String::as_str)).map_err(|folder| {
+        let access_rules = AccessRules::new(folders.iter().map(String::as_str)).map_err(|folder| {
             format!("{place} is '{folder}'; it must be a folder in the content folder, relative to it")
         })?;
         let seconds =
@@ -69,7 +69,7 @@ impl Config {
                 "an IP address or a host name, like 192.0.2.1, ::1 or localhost",
             )?,
             port: given("port", args.port).read(8080, |text| text.parse().ok(), "a number from 0 to 65535")?,
-            hidden,
+            access_rules,
             log: given("log", args.log).read(true, log_named, "combined or off")?,
             serve: Settings {
                 workers: given("workers", args.workers).read(
@@ -92,13 +92,17 @@ impl Config {
                         policy_named,
                         "always, open-ended or never",
                     )?,
-                    size: given("chunk-size", args.chunk_size).read(
+                    size: given("part-size", args.part_size).read(
                         PART,
                         |text| text.parse().ok().filter(|size: &Bytes| size.0 > 0),
                         "a number of bytes greater than 0, like 5MiB or 5242880",
                     )?,
                 },
-                transfer: given("transfer", args.transfer).read(By::Pread, transfer_named, "pread or sendfile")?,
+                transfer: given("transfer", args.transfer).read(
+                    SendMethod::Pread,
+                    transfer_named,
+                    "pread or sendfile",
+                )?,
                 cors: given("cors", args.cors).read(
                     None,
                     |text| text.parse().ok().map(Some),
@@ -142,10 +146,10 @@ fn log_named(name: &str) -> Option<bool> {
     }
 }
 
-fn transfer_named(name: &str) -> Option<By> {
+fn transfer_named(name: &str) -> Option<SendMethod> {
     match name {
-        "pread" => Some(By::Pread),
-        "sendfile" => Some(By::Sendfile),
+        "pread" => Some(SendMethod::Pread),
+        "sendfile" => Some(SendMethod::Sendfile),
         _ => None,
     }
 }
@@ -184,7 +188,7 @@ mod tests {
     #[test]
     fn the_flag_wins_over_the_environment() {
         let environment =
-            [("REELD_PORT", "81"), ("REELD_CHUNK_SIZE", "64KiB"), ("REELD_LOG", ""), ("REELD_CONTENT", "a")];
+            [("REELD_PORT", "81"), ("REELD_PART_SIZE", "64KiB"), ("REELD_LOG", ""), ("REELD_CONTENT", "a")];
         let config = config("--port 82 --idle-timeout 0.5", &environment).expect("nothing is wrong");
         assert_eq!((config.port, config.serve.parts.size.0, config.log), (82, 65_536, true));
         assert_eq!((config.content.to_str(), config.serve.idle_timeout), (Some("a"), Duration::from_millis(500)));
@@ -192,12 +196,12 @@ mod tests {
 
     #[test]
     fn confidential_folders_add_up() {
-        let expected = Hidden::new(["a", "b/c"]).expect("these are folders");
+        let expected = AccessRules::new(["a", "b/c"]).expect("these are folders");
         assert_eq!(
-            config("--confidential a --confidential b/c/", &[]).map(|config| config.hidden),
+            config("--confidential a --confidential b/c/", &[]).map(|config| config.access_rules),
             Ok(expected.clone())
         );
-        assert_eq!(config("", &[("REELD_CONFIDENTIAL", "a:b/c")]).map(|config| config.hidden), Ok(expected));
+        assert_eq!(config("", &[("REELD_CONFIDENTIAL", "a:b/c")]).map(|config| config.access_rules), Ok(expected));
     }
 
     #[test]
@@ -218,8 +222,8 @@ mod tests {
             assert_eq!(config(line, &[]).map(|_| ()), Err(sentence.to_string()));
         }
         for line in [
-            "--chunk-size 0",
-            "--chunk-size 5XB",
+            "--part-size 0",
+            "--part-size 5XB",
             "--idle-timeout 0",
             "--idle-timeout NaN",
             "--head-timeout -1",

@@ -9,7 +9,7 @@
 //! | 6 | `main.rs`, `failure.rs` | the command: configuration → listening sockets → server → exit code |
 //! | 5 | [`config`] | flags and environment → a configuration that is valid |
 //! | 4 | [`args`], [`environment`] | the flags as typed, and the variables that stand for them |
-//! | 3 | [`serve`] | acceptor, channel, workers, lots: how requests share the threads |
+//! | 3 | [`serve`] | acceptor, channel, workers, pollers: how requests share the threads |
 //! | 2 | [`ops`] | what the operator sees and does: access log, diagnostics, signals, limits of the system |
 //! | 1 | [`site`] | what is served: the index, opening a file beneath the root, what may block, what is hidden, what a file is |
 //! | 0 | [`http`] | what HTTP says: pure functions and closed enums |
@@ -22,7 +22,7 @@
 //!
 //! ```text
 //!            accept                recv                       park (no progress, others wait)
-//!  clients ─────────▶ acceptor ─▶ channel ─▶ worker ×N ────────────────────────▶ lots (two threads, poll(2))
+//!  clients ─────────▶ acceptor ─▶ channel ─▶ worker ×N ────────────────────────▶ pollers (two threads, poll(2))
 //!                                   ▲          │  keep-alive loop, pread → send        │
 //!                                   └──────────┴───────────────────────────────────────┘
 //!                                         ready again, or its turn is over

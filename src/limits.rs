@@ -66,7 +66,7 @@ pub const CACHED_CONTENT_MAX_AGE: Duration = Duration::from_secs(5);
 /// breaks them after 45 s (proc(5), lease-break-time).
 pub const LEASE_WAIT: Duration = Duration::from_secs(5);
 
-/// Connections beyond `--max-connections` that are told so with 503 at one time, at most; further ones wait in the backlog.
+/// Connections beyond `--max-connections` that are answered 503 at once, at most; further ones wait in the backlog.
 pub const SHED_MAX: usize = 256;
 
 /// The same however low `--max-connections` is: a low limit is no reason to keep others waiting.

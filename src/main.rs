@@ -16,8 +16,8 @@ use reeld::args::{Args, EarlyExit};
 use reeld::config::Config;
 use reeld::environment::Environment;
 use reeld::ops::{AccessLog, NonBlockingWriter, diagnostics, file_limit, signals};
-use reeld::serve::{self, Listener, Stop};
-use reeld::site::{Hidden, Site, missing_confidential};
+use reeld::serve::{self, Listener, Shutdown};
+use reeld::site::{AccessRules, Site, missing_confidential};
 
 mod failure;
 
@@ -55,24 +55,24 @@ fn run(diagnostics: &NonBlockingWriter) -> Result<(), Failure> {
     }
     let mut config = Config::new(args, &Environment::new(std::env::vars_os())).map_err(Failure::usage)?;
     fit_connections(&mut config)?;
-    let stop = Arc::new(Stop::new().map_err(|error| Failure::system("cannot start", &error))?);
+    let stop = Arc::new(Shutdown::new().map_err(|error| Failure::system("cannot start", &error))?);
     let listener = Listener::bind(config.host.as_deref(), config.port, config.serve.stall_timeout)
         .map_err(|error| Failure::no_address(config.host.as_deref(), config.port, &error))?;
     let site = open_site(&config, &stop)?;
-    serve_until_told(&config, site, listener, stop, diagnostics.clone())
+    serve_until_shutdown(&config, site, listener, stop, diagnostics.clone())
         .map_err(|error| Failure::system("cannot start", &error))
 }
 
 /// Opens the content folder on a thread that then watches it until the server ends. If the folder does not answer
 /// soon, the server listens all the same, and serves it when it does.
-fn open_site(config: &Config, stop: &Arc<Stop>) -> Result<Arc<Site>, Failure> {
+fn open_site(config: &Config, stop: &Arc<Shutdown>) -> Result<Arc<Site>, Failure> {
     let system = |error| Failure::system("cannot start", &error);
-    let site = Arc::new(Site::new(config.content.clone(), config.hidden.clone()));
+    let site = Arc::new(Site::new(config.content.clone(), config.access_rules.clone()));
     let (sender, opened) = mpsc::channel();
     let stop = Arc::clone(stop);
-    let (watched, content, hidden) = (Arc::clone(&site), config.content.clone(), config.hidden.clone());
+    let (watched, content, access_rules) = (Arc::clone(&site), config.content.clone(), config.access_rules.clone());
     let watch = move || {
-        let result = open(&watched, &content, &hidden);
+        let result = open(&watched, &content, &access_rules);
         let is_open = result.is_ok();
         if let Err(mpsc::SendError(Err(failure))) = sender.send(result) {
             log::error!("{}", failure.sentence);
@@ -92,10 +92,10 @@ fn open_site(config: &Config, stop: &Arc<Stop>) -> Result<Arc<Site>, Failure> {
 }
 
 /// Opens the content folder if all confidential folders are in it.
-fn open(site: &Site, content: &Path, hidden: &Hidden) -> Result<(), Failure> {
+fn open(site: &Site, content: &Path, access_rules: &AccessRules) -> Result<(), Failure> {
     let no_content = |error| Failure::no_content(content, &error);
     std::fs::read_dir(content).map_err(no_content)?;
-    match missing_confidential(content, hidden) {
+    match missing_confidential(content, access_rules) {
         Some(sentence) => Err(Failure::usage(sentence)),
         None => site.open().map_err(no_content),
     }
@@ -105,15 +105,15 @@ fn print(text: &str) -> Result<(), Failure> {
     writeln!(io::stdout(), "{text}").map_err(|error| Failure::system("cannot write to standard output", &error))
 }
 
-fn serve_until_told(
+fn serve_until_shutdown(
     config: &Config,
     site: Arc<Site>,
     listener: Listener,
-    stop: Arc<Stop>,
+    stop: Arc<Shutdown>,
     diagnostics: NonBlockingWriter,
 ) -> io::Result<()> {
     let stop_on_signal = Arc::clone(&stop);
-    signals::watch(diagnostics, move || stop_on_signal.finish())?;
+    signals::watch(diagnostics, move || stop_on_signal.drain())?;
     announce(config, &listener.addresses()?);
     if !config.log {
         return serve::run(&config.serve, listener, site, None, stop);

@@ -57,7 +57,7 @@ impl Client {
         }
     }
 
-    /// Receives so many bytes of a body, appended to what is known of it.
+    /// Receives this many bytes of a body, appended to what is known of it.
     pub fn body(&mut self, length: usize, known: &mut Vec<u8>) -> io::Result<()> {
         let there = length.min(self.rest.len());
         known.extend(self.rest.drain(..there));

@@ -1,4 +1,4 @@
-//! The crowd: clients that hang on, send in drops, vanish, or read as much as they get.
+//! The crowd: clients that hang on, send slowly, vanish, or read as much as they get.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -62,15 +62,15 @@ impl Paused {
     }
 }
 
-/// Clients that a thread keeps busy until they are told to stop.
+/// Clients that a thread keeps busy until they are stopped.
 pub struct Busy {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<Tally>,
+    thread: JoinHandle<Stats>,
 }
 
 /// What busy clients did.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct Stats {
     /// Answers of each client.
     pub answers: Vec<u64>,
     /// Bytes of content in all.
@@ -81,13 +81,13 @@ pub struct Tally {
 }
 
 impl Busy {
-    fn start(task: impl FnOnce(&AtomicBool) -> Tally + Send + 'static) -> Self {
+    fn start(task: impl FnOnce(&AtomicBool) -> Stats + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         Busy { stop, thread: thread::spawn(move || task(&told)) }
     }
 
-    pub fn stop(self) -> Tally {
+    pub fn stop(self) -> Stats {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("the clients' thread does not panic")
     }
@@ -100,11 +100,11 @@ impl Busy {
             client.stream.set_nonblocking(true)?;
         }
         Ok(Busy::start(move |stop| {
-            let mut tally = Tally::default();
+            let mut stats = Stats::default();
             let pause = Duration::from_secs(1) / count.max(1) as u32;
             for place in (0..count).cycle() {
                 if stop.load(Ordering::Relaxed) {
-                    return tally;
+                    return stats;
                 }
                 let client = &mut clients[place];
                 let ended =
@@ -116,19 +116,19 @@ impl Busy {
                         Ok(client)
                     }) {
                         Ok(client) => clients[place] = client,
-                        Err(error) => tally.fail(error.to_string()),
+                        Err(error) => stats.fail(error.to_string()),
                     }
                 }
                 thread::sleep(pause);
             }
-            tally
+            stats
         }))
     }
 
     /// A client that asks for a part, reads a little, vanishes, and comes again, so often a second.
     pub fn aborting(address: SocketAddr, times_a_second: u32) -> Self {
         Busy::start(move |stop| {
-            let mut tally = Tally::default();
+            let mut stats = Stats::default();
             while !stop.load(Ordering::Relaxed) {
                 let abort = || {
                     let mut client = Client::connect(address)?;
@@ -136,15 +136,15 @@ impl Busy {
                     client.head()
                 };
                 if let Err(error) = abort() {
-                    tally.fail(error.to_string());
+                    stats.fail(error.to_string());
                 }
                 thread::sleep(Duration::from_secs(1) / times_a_second);
             }
-            tally
+            stats
         })
     }
 
-    /// Clients that ask for a file again and again, and check every byte. With a `pace` each reads so many bytes a second.
+    /// Clients that ask for a file again and again, and check every byte. With a `pace` each reads that many bytes a second.
     pub fn asking(
         address: SocketAddr,
         count: usize,
@@ -152,30 +152,30 @@ impl Busy {
         content: Arc<Vec<u8>>,
         pace: Option<usize>,
     ) -> io::Result<Self> {
-        let mut askers = Vec::with_capacity(count);
+        let mut clients = Vec::with_capacity(count);
         for client in silent(address, count)? {
             client.stream.set_nonblocking(true)?;
-            askers.push(Asker::new(client, target));
+            clients.push(LoopClient::new(client, target));
         }
         Ok(Busy::start(move |stop| {
             while !stop.load(Ordering::Relaxed) {
-                advance(&mut askers, &content, pace);
+                advance(&mut clients, &content, pace);
                 // Or the first would always be read first, ask again first, and seem to be lucky.
-                askers.rotate_left(count * 5 / 8);
+                clients.rotate_left(count * 5 / 8);
             }
-            let mut tally = Tally { bytes: askers.iter().map(|asker| asker.bytes).sum(), ..Tally::default() };
-            for asker in askers {
-                tally.answers.push(asker.answers);
+            let mut stats = Stats { bytes: clients.iter().map(|asker| asker.bytes).sum(), ..Stats::default() };
+            for asker in clients {
+                stats.answers.push(asker.answers);
                 if let Some(why) = asker.failed {
-                    tally.fail(why);
+                    stats.fail(why);
                 }
             }
-            tally
+            stats
         }))
     }
 }
 
-impl Tally {
+impl Stats {
     fn fail(&mut self, why: String) {
         self.failed += 1;
         self.why.get_or_insert(why);
@@ -183,7 +183,7 @@ impl Tally {
 }
 
 /// A client that asks again as soon as it has its answer.
-struct Asker {
+struct LoopClient {
     client: Client,
     request: Vec<u8>,
     head: Vec<u8>,
@@ -198,11 +198,20 @@ struct Asker {
 /// With a pace, so often a second each client reads.
 const READS_A_SECOND: usize = 10;
 
-impl Asker {
+impl LoopClient {
     fn new(mut client: Client, target: &str) -> Self {
         let request = request(target).into_bytes();
         let failed = client.stream.write_all(&request).err().map(|error| error.to_string());
-        Asker { client, request, head: Vec::new(), body: None, next_read: Instant::now(), answers: 0, bytes: 0, failed }
+        LoopClient {
+            client,
+            request,
+            head: Vec::new(),
+            body: None,
+            next_read: Instant::now(),
+            answers: 0,
+            bytes: 0,
+            failed,
+        }
     }
 
     /// Reads what is there, once.
@@ -239,16 +248,19 @@ impl Asker {
 }
 
 /// Lets every client read that is ready and due.
-fn advance(askers: &mut [Asker], content: &[u8], pace: Option<usize>) {
+fn advance(clients: &mut [LoopClient], content: &[u8], pace: Option<usize>) {
     let now = Instant::now();
-    let due: Vec<usize> =
-        (0..askers.len()).filter(|&place| askers[place].failed.is_none() && askers[place].next_read <= now).collect();
+    let due: Vec<usize> = (0..clients.len())
+        .filter(|&place| clients[place].failed.is_none() && clients[place].next_read <= now)
+        .collect();
     if due.is_empty() {
         thread::sleep(Duration::from_millis(5));
         return;
     }
-    let mut awaited: Vec<PollFd> =
-        due.iter().map(|&place| PollFd::from_borrowed_fd(askers[place].client.stream.as_fd(), PollFlags::IN)).collect();
+    let mut awaited: Vec<PollFd> = due
+        .iter()
+        .map(|&place| PollFd::from_borrowed_fd(clients[place].client.stream.as_fd(), PollFlags::IN))
+        .collect();
     let time = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
     if poll(&mut awaited, Some(&time)).is_err() {
         return;
@@ -257,7 +269,7 @@ fn advance(askers: &mut [Asker], content: &[u8], pace: Option<usize>) {
     drop(awaited);
     let mut buffer = vec![0; pace.map_or(256 * 1024, |pace| pace / READS_A_SECOND)];
     for (&place, _) in due.iter().zip(&ready).filter(|(_, ready)| **ready) {
-        let asker = &mut askers[place];
+        let asker = &mut clients[place];
         if let Err(error) = asker.read(&mut buffer, content) {
             asker.failed = Some(error.to_string());
         }

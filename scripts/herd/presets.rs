@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use reeld::serve::THREADS_BESIDE_WORKERS;
 
-use crate::changing::changing;
 use crate::client::{self, Client};
 use crate::crowd::{self, Busy, Paused};
-use crate::million::million;
+use crate::freshness::freshness;
 use crate::probe::{Times, probe};
 use crate::server::{PART, SMALL, Server, Sight};
+use crate::verify::verify;
 
 pub struct Preset {
     pub name: &'static str,
@@ -23,23 +23,23 @@ pub struct Preset {
 
 /// In the order in which they are run.
 pub const ALL: &[Preset] = &[
-    Preset { name: "lot", run: lot },
+    Preset { name: "idle-and-paused", run: idle_and_paused },
     Preset { name: "crowd", run: |program, report| crowd(program, report, 8, milli(10)) },
     Preset { name: "crowd-2-workers", run: |program, report| crowd(program, report, 2, milli(15)) },
     Preset { name: "idle-9000", run: idle_9000 },
     Preset { name: "readers", run: readers },
-    Preset { name: "fair", run: fair },
+    Preset { name: "fairness", run: fairness },
     Preset { name: "burst", run: burst },
     Preset { name: "slow", run: slow },
     Preset { name: "overload", run: overload },
     Preset { name: "descriptors", run: descriptors },
     Preset { name: "ending", run: ending },
-    Preset { name: "million", run: million },
-    Preset { name: "changing", run: changing },
+    Preset { name: "verify", run: verify },
+    Preset { name: "freshness", run: freshness },
 ];
 
 /// Not among them, because it takes 20 minutes.
-pub const NIGHT: Preset = Preset { name: "night", run: night };
+pub const SOAK: Preset = Preset { name: "soak", run: soak };
 
 /// What one preset measured.
 pub struct Report {
@@ -123,7 +123,7 @@ const WATCHED: Duration = Duration::from_secs(5);
 const SETTLED: Duration = Duration::from_secs(1);
 
 /// 500 idle and 200 paused clients on 4 workers.
-fn lot(program: &Path, report: &mut Report) -> io::Result<()> {
+fn idle_and_paused(program: &Path, report: &mut Report) -> io::Result<()> {
     let server = Server::start(program, &["--workers", "4"], None)?;
     let _idle = crowd::idle(server.address, report.clients(500))?;
     let paused = Paused::open(server.address, report.clients(200))?;
@@ -163,8 +163,8 @@ fn crowd(program: &Path, report: &mut Report, workers: usize, most: Duration) ->
     let kilobytes = format!("{} kB", each / 1000);
     report.must_in_time("TCP memory for each paused reader", kilobytes, "≤ 400 kB", each <= 400_000);
     report.threads(&watched, workers);
-    let tally = dripping.stop();
-    report.must("dripping clients", tally.why.unwrap_or("no error".into()), "no error", tally.failed == 0);
+    let stats = dripping.stop();
+    report.must("dripping clients", stats.why.unwrap_or("no error".into()), "no error", stats.failed == 0);
     report.none_failed("paused readers that read on", paused.resume(&server.film));
     Ok(())
 }
@@ -203,9 +203,9 @@ fn readers(program: &Path, report: &mut Report) -> io::Result<()> {
             fresh.extend(kept);
             report.p99("small request", &fresh, milli(50));
         }
-        let tally = readers.stop();
-        rates.push(tally.bytes as f64 / began.elapsed().as_secs_f64());
-        report.must("readers", tally.why.unwrap_or("no error".into()), "no error", tally.failed == 0);
+        let stats = readers.stop();
+        rates.push(stats.bytes as f64 / began.elapsed().as_secs_f64());
+        report.must("readers", stats.why.unwrap_or("no error".into()), "no error", stats.failed == 0);
     }
     let median = |start: usize| {
         let mut rates: Vec<f64> = rates.iter().skip(start).step_by(2).copied().collect();
@@ -219,14 +219,14 @@ fn readers(program: &Path, report: &mut Report) -> io::Result<()> {
 }
 
 /// 512 keep-alive clients that ask without pause.
-fn fair(program: &Path, report: &mut Report) -> io::Result<()> {
+fn fairness(program: &Path, report: &mut Report) -> io::Result<()> {
     let server = Server::start(program, &["--workers", "8"], None)?;
     let small = Arc::new(vec![b's'; SMALL]);
     let asking = Busy::asking(server.address, report.clients(512), client::SMALL, small, None)?;
     thread::sleep(report.time(WATCHED));
-    let tally = asking.stop();
-    report.must("clients", tally.why.unwrap_or("no error".into()), "no error", tally.failed == 0);
-    let (most, least) = (tally.answers.iter().max(), tally.answers.iter().min());
+    let stats = asking.stop();
+    report.must("clients", stats.why.unwrap_or("no error".into()), "no error", stats.failed == 0);
+    let (most, least) = (stats.answers.iter().max(), stats.answers.iter().min());
     let (most, least) = (most.copied().unwrap_or(0), least.copied().unwrap_or(0));
     let ratio = most as f64 / least as f64;
     let measured = format!("{ratio:.2} ({most} : {least} answers)");
@@ -269,9 +269,9 @@ fn slow(program: &Path, report: &mut Report) -> io::Result<()> {
         fresh.extend(more_fresh);
         kept.extend(more_kept);
     }
-    let tally = slow.stop();
-    let each = tally.bytes as f64 / report.clients(300) as f64 / began.elapsed().as_secs_f64();
-    report.must("readers that were cut", format!("{} ({:.0} B/s each)", tally.failed, each), "0", tally.failed == 0);
+    let stats = slow.stop();
+    let each = stats.bytes as f64 / report.clients(300) as f64 / began.elapsed().as_secs_f64();
+    report.must("readers that were cut", format!("{} ({:.0} B/s each)", stats.failed, each), "0", stats.failed == 0);
     report.p99("fresh probe", &fresh, milli(10));
     report.p99("kept probe", &kept, milli(10));
     Ok(())
@@ -286,7 +286,7 @@ fn overload(program: &Path, report: &mut Report) -> io::Result<()> {
     let mut body = Vec::new();
     let mut told = 0;
     for client in &mut clients {
-        // Who is told before it has asked may find that the server no longer listens to it.
+        // A client that is answered before it has asked may find that the server no longer listens to it.
         let _ = client.ask(client::SMALL);
         told += usize::from(client.answer(&mut body).is_ok_and(|status| status == 503) && client.has_ended());
     }
@@ -340,7 +340,7 @@ fn ending(program: &Path, report: &mut Report) -> io::Result<()> {
 }
 
 /// 20 minutes of all of it mixed.
-fn night(program: &Path, report: &mut Report) -> io::Result<()> {
+fn soak(program: &Path, report: &mut Report) -> io::Result<()> {
     let server = Server::start(program, &["--workers", "8"], None)?;
     let small = Arc::new(vec![b's'; SMALL]);
     let part = Arc::new(server.film[..PART].to_vec());

@@ -126,14 +126,14 @@ pub(super) fn persistent(request: &Request) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::head::{Reading, read};
+    use super::super::head::{Parsed, parse};
     use super::*;
 
     fn framed(version: &str, fields: &str) -> Result<(Content, bool), u16> {
         let head = format!("GET / HTTP/{version}\r\nHost: h\r\n{fields}\r\n");
-        match read(head.as_bytes()) {
-            Ok(Reading::Whole(request, _)) => Ok((request.content, request.persistent)),
-            Ok(Reading::Partial) => panic!("not a whole head: {head:?}"),
+        match parse(head.as_bytes()) {
+            Ok(Parsed::Complete(request, _)) => Ok((request.content, request.persistent)),
+            Ok(Parsed::Partial) => panic!("not a whole head: {head:?}"),
             Err(refusal) => {
                 assert!(refusal.close, "framing can no longer be trusted after {head:?}");
                 Err(refusal.status.code())
@@ -208,7 +208,7 @@ mod tests {
             [("OPTIONS * HTTP/1.1", true), ("CONNECT h:80 HTTP/1.1", false), ("CONNECT / HTTP/1.1", false)]
         {
             let head = format!("{head}\r\nHost: h\r\nConnection: keep-alive\r\n\r\n");
-            let Ok(Reading::Whole(request, _)) = read(head.as_bytes()) else { panic!("{head:?} is a request") };
+            let Ok(Parsed::Complete(request, _)) = parse(head.as_bytes()) else { panic!("{head:?} is a request") };
             assert_eq!(request.persistent, persistent, "{head:?}");
         }
     }

@@ -16,7 +16,7 @@ pub enum Method {
     /// Asks for a tunnel. Refused like the methods below, but its target has another form.
     Connect,
     /// A method of RFC 9110 section 9 (or PATCH) that a file server never allows.
-    NeverAllowed,
+    NotAllowed,
     Unknown,
 }
 
@@ -43,19 +43,19 @@ pub struct Request<'a> {
 
 /// What the bytes of a connection are so far.
 #[derive(Debug)]
-pub enum Reading<'a> {
+pub enum Parsed<'a> {
     /// Not yet a whole head; more bytes are wanted.
     Partial,
     /// A request, and the number of bytes of its head.
-    Whole(Request<'a>, usize),
+    Complete(Request<'a>, usize),
 }
 
 /// Reads the head at the start of `bytes`, which hold at most [`HEAD_MAX`] of it.
 ///
 /// Errors are final: whatever follows on the connection cannot be trusted to be a request.
-pub fn read(bytes: &[u8]) -> Result<Reading<'_>, Refusal> {
+pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Refusal> {
     let Some(span) = find_head(bytes)? else {
-        return Ok(Reading::Partial);
+        return Ok(Parsed::Partial);
     };
     if span.field_lines > FIELDS_MAX {
         return Err(too_large("The request has more than 100 header fields."));
@@ -70,7 +70,7 @@ pub fn read(bytes: &[u8]) -> Result<Reading<'_>, Refusal> {
     check_host(&request)?;
     request.content = framing::content(&request)?;
     request.persistent = framing::persistent(&request);
-    Ok(Reading::Whole(request, length))
+    Ok(Parsed::Complete(request, length))
 }
 
 impl<'a> Request<'a> {
@@ -121,7 +121,7 @@ struct Span<'a> {
 }
 
 /// Finds the request line, and where the head ends. A bare LF is refused (we may: RFC 9112 section 2.2), because
-/// whoever stands between might not count it as a line end.
+/// an intermediary might not count it as a line end.
 fn find_head(bytes: &[u8]) -> Result<Option<Span<'_>>, Refusal> {
     let mut line: Option<(RequestLine, usize)> = None;
     let mut field_lines = 0;
@@ -204,7 +204,7 @@ fn method_named(name: &[u8]) -> Method {
         b"HEAD" => Method::Head,
         b"OPTIONS" => Method::Options,
         b"CONNECT" => Method::Connect,
-        b"POST" | b"PUT" | b"DELETE" | b"PATCH" | b"TRACE" => Method::NeverAllowed,
+        b"POST" | b"PUT" | b"DELETE" | b"PATCH" | b"TRACE" => Method::NotAllowed,
         _ => Method::Unknown,
     }
 }
@@ -240,8 +240,8 @@ fn check_host(request: &Request) -> Result<(), Refusal> {
     }
 }
 
-const fn too_large(why: &'static str) -> Refusal {
-    Refusal::close(Status::RequestHeaderFieldsTooLarge, why)
+const fn too_large(reason: &'static str) -> Refusal {
+    Refusal::close(Status::RequestHeaderFieldsTooLarge, reason)
 }
 
 #[cfg(test)]
@@ -250,9 +250,9 @@ mod tests {
 
     /// The status with which a head is refused, or 0 where it is whole and 1 where it is partial.
     fn outcome(head: impl AsRef<[u8]>) -> u16 {
-        match read(head.as_ref()) {
-            Ok(Reading::Whole(..)) => 0,
-            Ok(Reading::Partial) => 1,
+        match parse(head.as_ref()) {
+            Ok(Parsed::Complete(..)) => 0,
+            Ok(Parsed::Partial) => 1,
             Err(refusal) => refusal.status.code(),
         }
     }
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn a_head_is_read_whole() {
         let bytes = b"\r\nGET /a%20b?x=1 HTTP/1.1\r\nHost: reeld.test:8080\r\nrange:  bytes=0-\t\r\n\r\nGET /next";
-        let Ok(Reading::Whole(request, length)) = read(bytes) else { panic!("it is a whole head") };
+        let Ok(Parsed::Complete(request, length)) = parse(bytes) else { panic!("it is a whole head") };
         assert_eq!((request.method, request.version, request.persistent), (Method::Get, Version::Http11, true));
         assert_eq!(request.target, b"/a%20b?x=1");
         assert_eq!(request.only("Range"), Some(&b"bytes=0-"[..]));

@@ -18,7 +18,7 @@ pub enum Verdict {
 
 /// Judges all conditions but If-Range, in the order of RFC 9110 section 13.2.2. A condition on a date counts only where
 /// there is none on a tag, and only if it is one valid date.
-pub fn judge(request: &Request, file: &Validators, now: SystemTime) -> Verdict {
+pub fn evaluate(request: &Request, file: &Validators, now: SystemTime) -> Verdict {
     let tag = || file.entity_tag();
     let modified = date::seconds(file.modified);
     let date_of = |name| request.only(name).and_then(|text| date::parse(text, now));
@@ -43,7 +43,7 @@ pub fn judge(request: &Request, file: &Validators, now: SystemTime) -> Verdict {
 
 /// Whether a Range field counts: without If-Range always, with it only if the client's copy is this very file
 /// (RFC 9110 section 13.1.5). A date has to be a strong one, to the second.
-pub fn range_stands(request: &Request, file: &Validators, now: SystemTime) -> bool {
+pub fn if_range_matches(request: &Request, file: &Validators, now: SystemTime) -> bool {
     if !has(request, "if-range") {
         return true;
     }
@@ -74,7 +74,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::head::{Reading, read};
+    use super::super::head::{Parsed, parse};
     use super::*;
 
     const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
@@ -85,10 +85,10 @@ mod tests {
         Validators { size: 10, modified: UNIX_EPOCH + Duration::new(784_111_777, 500) }
     }
 
-    fn asked<T>(fields: &str, judge: impl FnOnce(&Request) -> T) -> T {
+    fn asked<T>(fields: &str, evaluate: impl FnOnce(&Request) -> T) -> T {
         let head = format!("GET / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
-        match read(head.as_bytes()) {
-            Ok(Reading::Whole(request, _)) => judge(&request),
+        match parse(head.as_bytes()) {
+            Ok(Parsed::Complete(request, _)) => evaluate(&request),
             other => panic!("{head:?} reads as {other:?}"),
         }
     }
@@ -125,7 +125,7 @@ mod tests {
             (format!("If-Unmodified-Since: {EXACT}\r\n"), Proceed),
             ("If-Unmodified-Since: some day\r\n".into(), Proceed),
         ] {
-            assert_eq!(asked(&fields, |request| judge(request, &file(), now)), verdict, "{fields:?}");
+            assert_eq!(asked(&fields, |request| evaluate(request, &file(), now)), verdict, "{fields:?}");
         }
     }
 
@@ -144,12 +144,12 @@ mod tests {
             (format!("If-Range: {EXACT}\r\n"), true),
             (format!("If-Range: {AFTER}\r\n"), false),
         ] {
-            assert_eq!(asked(&fields, |request| range_stands(request, &file(), now)), stands, "{fields:?}");
+            assert_eq!(asked(&fields, |request| if_range_matches(request, &file(), now)), stands, "{fields:?}");
         }
         let exact = format!("If-Range: {EXACT}\r\n");
         for (age, stands) in [(0, false), (999, false), (1_000, false), (1_999, false), (2_000, true)] {
             let now = file().modified + Duration::from_millis(age);
-            assert_eq!(asked(&exact, |request| range_stands(request, &file(), now)), stands, "{age} ms old");
+            assert_eq!(asked(&exact, |request| if_range_matches(request, &file(), now)), stands, "{age} ms old");
         }
     }
 
@@ -171,8 +171,8 @@ mod tests {
                 let if_range = format!("{}\r\n", line.replace("Last-Modified", "If-Range"));
                 let now = at(100_000);
                 let file = |modified| Validators { size: 10, modified: at(modified) };
-                prop_assert!(asked(&if_range, |request| range_stands(request, &file(first), now)));
-                prop_assert!(!asked(&if_range, |request| range_stands(request, &file(second), now)), "{if_range}");
+                prop_assert!(asked(&if_range, |request| if_range_matches(request, &file(first), now)));
+                prop_assert!(!asked(&if_range, |request| if_range_matches(request, &file(second), now)), "{if_range}");
             }
         }
     }

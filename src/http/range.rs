@@ -11,7 +11,7 @@ use crate::limits::RANGES_MAX;
 pub enum PartPolicy {
     /// Every answer, also one to a request without Range: the pseudo-streaming that reeld is made for.
     Always,
-    /// Only a range without an end, `bytes=N-`, so that whoever asks for a definite number of bytes gets it.
+    /// Only a range without an end, `bytes=N-`, so that a client that asks for a definite number of bytes gets it.
     OpenEnded,
     /// None: a plain server of RFC 9110.
     Never,
@@ -37,13 +37,13 @@ pub struct Parts {
 
 /// One range of a Range field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum RangeSpec {
     /// `a-b`, both included.
-    Between(u64, u64),
+    FromTo(u64, u64),
     /// `a-`.
     From(u64),
     /// `-n`: the last n bytes.
-    Last(u64),
+    Suffix(u64),
 }
 
 /// The bytes of a file that an answer carries.
@@ -62,7 +62,7 @@ pub enum Selection {
 
 /// Reads a Range field. None where it must be ignored (another unit, RFC 9110 section 14.2) or may be: it is malformed, or
 /// names more ranges than [`RANGES_MAX`].
-pub fn read(field: &[u8]) -> Option<Vec<Wanted>> {
+pub fn parse(field: &[u8]) -> Option<Vec<RangeSpec>> {
     let equals = field.iter().position(|&byte| byte == b'=')?;
     if !field[..equals].eq_ignore_ascii_case(b"bytes") {
         return None;
@@ -74,15 +74,15 @@ pub fn read(field: &[u8]) -> Option<Vec<Wanted>> {
     ranges().map(read_one).collect()
 }
 
-fn read_one(range: &[u8]) -> Option<Wanted> {
+fn read_one(range: &[u8]) -> Option<RangeSpec> {
     let dash = range.iter().position(|&byte| byte == b'-')?;
     match (&range[..dash], &range[dash + 1..]) {
         (b"", b"") => None,
-        (b"", last) => Some(Wanted::Last(number(last)?)),
-        (first, b"") => Some(Wanted::From(number(first)?)),
+        (b"", last) => Some(RangeSpec::Suffix(number(last)?)),
+        (first, b"") => Some(RangeSpec::From(number(first)?)),
         (first, last) => {
             let (first, last) = (number(first)?, number(last)?);
-            (first <= last).then_some(Wanted::Between(first, last))
+            (first <= last).then_some(RangeSpec::FromTo(first, last))
         }
     }
 }
@@ -96,7 +96,7 @@ fn number(text: &[u8]) -> Option<u64> {
 
 impl Parts {
     /// Selects from a file of `total` bytes what answers a request that wants these ranges, or has no (valid) Range.
-    pub fn select(&self, wanted: Option<&[Wanted]>, total: u64) -> Selection {
+    pub fn select(&self, wanted: Option<&[RangeSpec]>, total: u64) -> Selection {
         let Some(wanted) = wanted else {
             return match self.policy {
                 PartPolicy::Always if total > self.size.0 => Selection::Part(0..self.size.0),
@@ -104,7 +104,7 @@ impl Parts {
             };
         };
         // No 206 can describe the last bytes of an empty file, and yet they are satisfiable (section 14.1.2).
-        if total == 0 && wanted.iter().any(|wanted| matches!(wanted, Wanted::Last(length) if *length > 0)) {
+        if total == 0 && wanted.iter().any(|wanted| matches!(wanted, RangeSpec::Suffix(length) if *length > 0)) {
             return Selection::Whole;
         }
         let mut selected = Vec::new();
@@ -122,14 +122,14 @@ impl Parts {
     }
 
     /// The bytes that one range stands for; none if the file has none of them.
-    fn bytes_of(&self, wanted: Wanted, total: u64) -> Range<u64> {
+    fn bytes_of(&self, wanted: RangeSpec, total: u64) -> Range<u64> {
         match wanted {
-            Wanted::Between(first, last) => first..last.saturating_add(1).min(total),
-            Wanted::From(first) if self.policy == PartPolicy::OpenEnded => {
+            RangeSpec::FromTo(first, last) => first..last.saturating_add(1).min(total),
+            RangeSpec::From(first) if self.policy == PartPolicy::OpenEnded => {
                 first..total.min(first.saturating_add(self.size.0))
             }
-            Wanted::From(first) => first..total,
-            Wanted::Last(length) => total.saturating_sub(length)..total,
+            RangeSpec::From(first) => first..total,
+            RangeSpec::Suffix(length) => total.saturating_sub(length)..total,
         }
     }
 
@@ -164,29 +164,29 @@ mod tests {
     const PART: u64 = 100;
 
     fn select(policy: PartPolicy, field: &str, total: u64) -> Selection {
-        let wanted = if field.is_empty() { None } else { read(field.as_bytes()) };
+        let wanted = if field.is_empty() { None } else { parse(field.as_bytes()) };
         Parts { policy, size: Bytes(PART) }.select(wanted.as_deref(), total)
     }
 
     #[test]
     fn fields_are_read_as_the_rfc_says() {
-        use Wanted::*;
+        use RangeSpec::*;
         let most = format!("bytes=0-0{}", ",2-2".repeat(RANGES_MAX - 1));
-        let all = [vec![Between(0, 0)], vec![Between(2, 2); RANGES_MAX - 1]].concat();
+        let all = [vec![FromTo(0, 0)], vec![FromTo(2, 2); RANGES_MAX - 1]].concat();
         let too_many = format!("{most},2-2");
         for (field, wanted) in [
-            ("bytes=0-0", Some(vec![Between(0, 0)])),
+            ("bytes=0-0", Some(vec![FromTo(0, 0)])),
             ("bytes=5-", Some(vec![From(5)])),
-            ("bytes=-5", Some(vec![Last(5)])),
-            ("bytes=-0", Some(vec![Last(0)])),
-            ("BYTES=0-3", Some(vec![Between(0, 3)])),
-            ("bytes= ,0-3 , ", Some(vec![Between(0, 3)])),
-            ("bytes=0-0,5-9 ,\t-1", Some(vec![Between(0, 0), Between(5, 9), Last(1)])),
+            ("bytes=-5", Some(vec![Suffix(5)])),
+            ("bytes=-0", Some(vec![Suffix(0)])),
+            ("BYTES=0-3", Some(vec![FromTo(0, 3)])),
+            ("bytes= ,0-3 , ", Some(vec![FromTo(0, 3)])),
+            ("bytes=0-0,5-9 ,\t-1", Some(vec![FromTo(0, 0), FromTo(5, 9), Suffix(1)])),
             (&most, Some(all)),
             (&too_many, None),
-            ("bytes=0-18446744073709551616", Some(vec![Between(0, u64::MAX)])),
+            ("bytes=0-18446744073709551616", Some(vec![FromTo(0, u64::MAX)])),
             ("bytes=99999999999999999999999999-", Some(vec![From(u64::MAX)])),
-            ("bytes=-18446744073709551616", Some(vec![Last(u64::MAX)])),
+            ("bytes=-18446744073709551616", Some(vec![Suffix(u64::MAX)])),
             ("bytes=5-3", None),
             ("bytes=abc", None),
             ("bytes=5", None),
@@ -205,7 +205,7 @@ mod tests {
             ("bytes=0-0,x", None),
             ("bytes=,", None),
         ] {
-            assert_eq!(read(field.as_bytes()), wanted, "{field}");
+            assert_eq!(parse(field.as_bytes()), wanted, "{field}");
         }
     }
 
@@ -272,14 +272,14 @@ mod tests {
     }
 
     /// The same rules, said byte by byte: which positions satisfy one of the ranges, and are not yet too many.
-    fn by_counting(policy: PartPolicy, wanted: &[Wanted], total: u64) -> Vec<u64> {
+    fn by_counting(policy: PartPolicy, wanted: &[RangeSpec], total: u64) -> Vec<u64> {
         let satisfies = |position: u64| {
             wanted.iter().any(|wanted| match *wanted {
-                Wanted::Between(first, last) => (first..=last).contains(&position),
-                Wanted::From(first) => {
+                RangeSpec::FromTo(first, last) => (first..=last).contains(&position),
+                RangeSpec::From(first) => {
                     position >= first && (policy != PartPolicy::OpenEnded || position - first < PART)
                 }
-                Wanted::Last(length) => total - position <= length,
+                RangeSpec::Suffix(length) => total - position <= length,
             })
         };
         (0..total).filter(|&position| satisfies(position)).collect()
@@ -289,12 +289,12 @@ mod tests {
         prop_oneof![Just(PartPolicy::Always), Just(PartPolicy::OpenEnded), Just(PartPolicy::Never)]
     }
 
-    fn any_wanted() -> impl Strategy<Value = Wanted> {
+    fn any_wanted() -> impl Strategy<Value = RangeSpec> {
         let number = || prop_oneof![9 => 0..320u64, 1 => Just(u64::MAX)];
         prop_oneof![
-            (number(), number()).prop_map(|(one, other)| Wanted::Between(one.min(other), one.max(other))),
-            number().prop_map(Wanted::From),
-            number().prop_map(Wanted::Last),
+            (number(), number()).prop_map(|(one, other)| RangeSpec::FromTo(one.min(other), one.max(other))),
+            number().prop_map(RangeSpec::From),
+            number().prop_map(RangeSpec::Suffix),
         ]
     }
 
@@ -326,7 +326,7 @@ mod tests {
                 prop_assert_eq!(&sent, &counted);
             }
             // A single range begins where it was asked to begin.
-            if let ([Wanted::Between(start, _) | Wanted::From(start)], Some(first)) = (&wanted[..], first) {
+            if let ([RangeSpec::FromTo(start, _) | RangeSpec::From(start)], Some(first)) = (&wanted[..], first) {
                 prop_assert_eq!(first, *start);
             }
         }

@@ -82,12 +82,12 @@ impl Response {
         }
     }
 
-    fn text(status: Status, why: &'static str) -> Self {
+    fn text(status: Status, reason: &'static str) -> Self {
         Response {
-            body: Body::Text(why),
+            body: Body::Text(reason),
             content_type: Some(Cow::Borrowed(TEXT)),
             // The line end that is written after the sentence counts.
-            content_length: Some(why.len() as u64 + 1),
+            content_length: Some(reason.len() as u64 + 1),
             ..Response::new(status)
         }
     }
@@ -97,7 +97,7 @@ impl Response {
         Response {
             close: refusal.close,
             retry_after: (refusal.status == Status::ServiceUnavailable).then_some(RETRY_AFTER),
-            ..Response::text(refusal.status, refusal.why)
+            ..Response::text(refusal.status, refusal.reason)
         }
     }
 
@@ -115,7 +115,7 @@ impl Response {
                 let preflight = request.only("access-control-request-method").is_some();
                 Response { allow: true, preflight, ..Response::new(Status::NoContent) }
             }
-            Method::Connect | Method::NeverAllowed => {
+            Method::Connect | Method::NotAllowed => {
                 let text = Response::text(Status::MethodNotAllowed, "Files here can only be read: GET or HEAD.");
                 Response { allow: true, ..text }
             }
@@ -127,15 +127,15 @@ impl Response {
     /// The answer to a GET or HEAD of an existing file.
     pub fn file(request: &Request, file: Representation, parts: &Parts, now: SystemTime) -> Self {
         let validators = file.validators;
-        match precondition::judge(request, &validators, now) {
+        match precondition::evaluate(request, &validators, now) {
             Verdict::NotModified => Response { validators: Some(validators), ..Response::new(Status::NotModified) },
             Verdict::Failed => {
                 Response::text(Status::PreconditionFailed, "The file is not the one that the request is about.")
             }
             Verdict::Proceed => {
                 // RFC 9110 section 14.2: a Range counts for GET alone.
-                let ranged = request.method == Method::Get && precondition::range_stands(request, &validators, now);
-                let wanted = if ranged { request.only("range").and_then(range::read) } else { None };
+                let ranged = request.method == Method::Get && precondition::if_range_matches(request, &validators, now);
+                let wanted = if ranged { request.only("range").and_then(range::parse) } else { None };
                 Response::selected(parts.select(wanted.as_deref(), validators.size), file, now)
             }
         }
@@ -183,8 +183,8 @@ impl Response {
     pub fn write(&self, out: &mut String, persistent: bool, cors: Option<&Cors>, now: SystemTime) -> usize {
         self.write_head(out, persistent, cors, now);
         let head_length = out.len();
-        if let Body::Text(why) = self.body {
-            out.push_str(why);
+        if let Body::Text(reason) = self.body {
+            out.push_str(reason);
             out.push('\n');
         }
         head_length
@@ -235,7 +235,7 @@ impl Response {
 mod tests {
     use std::time::UNIX_EPOCH;
 
-    use super::super::head::{Reading, read};
+    use super::super::head::{Parsed, parse};
     use super::super::range::PartPolicy;
     use super::*;
     use crate::bytes::Bytes;
@@ -256,8 +256,8 @@ mod tests {
         let validators = Validators { size: 250, modified: now() - Duration::from_secs(5) };
         let file = Representation { validators, content_type: "video/mp4".into() };
         let parts = Parts { policy: PartPolicy::Always, size: Bytes(100) };
-        match read(head.as_bytes()) {
-            Ok(Reading::Whole(request, _)) => written(Response::file(&request, file, &parts, now()), true),
+        match parse(head.as_bytes()) {
+            Ok(Parsed::Complete(request, _)) => written(Response::file(&request, file, &parts, now()), true),
             other => panic!("{head:?} reads as {other:?}"),
         }
     }
@@ -346,7 +346,7 @@ mod tests {
     fn to_method(method: &str, fields: &str, cors: Option<&str>) -> Option<String> {
         let head = format!("{method} / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
         let cors: Option<Cors> = cors.map(|origin| origin.parse().expect("an origin"));
-        let Ok(Reading::Whole(request, _)) = read(head.as_bytes()) else { panic!("{head:?} is a request") };
+        let Ok(Parsed::Complete(request, _)) = parse(head.as_bytes()) else { panic!("{head:?} is a request") };
         let mut text = String::new();
         Response::to_method(&request)?.write(&mut text, true, cors.as_ref(), now());
         Some(text)

@@ -59,10 +59,10 @@ impl Status {
 /// Why a request is not answered with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// What the peer is told.
+    /// The status of the answer.
     pub status: Status,
     /// One sentence of why, for the body of the answer.
-    pub why: &'static str,
+    pub reason: &'static str,
     /// Whether the connection must end, because what follows on it may be no request, or will not be read.
     pub close: bool,
 }
@@ -73,7 +73,7 @@ impl Refusal {
         Refusal::close(Status::ServiceUnavailable, "There are too many connections; try again soon.");
 
     /// For a request of which only the beginning came.
-    pub const TOO_SLOW: Self = Refusal::close(Status::RequestTimeout, "The request did not arrive in time.");
+    pub const TIMED_OUT: Self = Refusal::close(Status::RequestTimeout, "The request did not arrive in time.");
 
     /// For a request whose file could not be opened in time.
     pub const DISK_TIMED_OUT: Self =
@@ -83,18 +83,18 @@ impl Refusal {
     pub const BAD_CHUNK: Self = Refusal::malformed("A chunk of the request's content is malformed.");
 
     /// For a request that is not HTTP, or that two readers could understand differently.
-    pub const fn malformed(why: &'static str) -> Self {
-        Refusal::close(Status::BadRequest, why)
+    pub const fn malformed(reason: &'static str) -> Self {
+        Refusal::close(Status::BadRequest, reason)
     }
 
     /// A refusal after which the connection serves the next request.
-    pub const fn keep(status: Status, why: &'static str) -> Self {
-        Refusal { status, why, close: false }
+    pub const fn keep_alive(status: Status, reason: &'static str) -> Self {
+        Refusal { status, reason, close: false }
     }
 
     /// A refusal after which the connection ends.
-    pub const fn close(status: Status, why: &'static str) -> Self {
-        Refusal { status, why, close: true }
+    pub const fn close(status: Status, reason: &'static str) -> Self {
+        Refusal { status, reason, close: true }
     }
 }
 

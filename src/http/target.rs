@@ -26,7 +26,7 @@ const ENCODED_IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').
 
 /// Reads a target in origin-form or absolute-form; the host of the latter is not looked at, as there is one site. The other
 /// forms name no file (RFC 9112 section 3.2).
-pub fn read(target: &[u8]) -> Result<Target<'_>, Refusal> {
+pub fn parse(target: &[u8]) -> Result<Target<'_>, Refusal> {
     let local = if target.starts_with(b"/") { target } else { after_authority(target)? };
     let mut halves = local.splitn(2, |&byte| byte == b'?');
     let path = Path::normalise(&percent_decode(halves.next().unwrap_or_default())?)?;
@@ -40,7 +40,7 @@ pub fn check(method: Method, target: &[u8]) -> Result<(), Refusal> {
         (Method::Connect, _) if authority::split(target).is_some_and(|(_, port)| !port.is_empty()) => Ok(()),
         (Method::Connect, _) => Err(bad("The target of CONNECT is not: host, colon, port.")),
         (Method::Options, b"*") => Ok(()),
-        _ => read(target).map(|_| ()),
+        _ => parse(target).map(|_| ()),
     }
 }
 
@@ -128,8 +128,8 @@ impl Path {
     }
 }
 
-const fn bad(why: &'static str) -> Refusal {
-    Refusal::keep(Status::BadRequest, why)
+const fn bad(reason: &'static str) -> Refusal {
+    Refusal::keep_alive(Status::BadRequest, reason)
 }
 
 #[cfg(test)]
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     fn path(target: &str) -> Option<(String, bool)> {
-        match read(target.as_bytes()) {
+        match parse(target.as_bytes()) {
             Ok(Target { path, .. }) => Some((String::from_utf8_lossy(&path.relative).into_owned(), path.folder)),
             Err(refusal) => {
                 assert_eq!(refusal.status, Status::BadRequest);
@@ -210,8 +210,8 @@ mod tests {
     fn each_method_has_its_forms_of_a_target() {
         use Method::*;
         for (target, methods) in [
-            ("/", &[Options, NeverAllowed, Unknown][..]),
-            ("http://h/a?b", &[Options, NeverAllowed, Unknown]),
+            ("/", &[Options, NotAllowed, Unknown][..]),
+            ("http://h/a?b", &[Options, NotAllowed, Unknown]),
             ("*", &[Options]),
             ("h:80", &[Connect]),
             ("[::1]:80", &[Connect]),
@@ -225,7 +225,7 @@ mod tests {
             ("http://:80/", &[]),
             ("/%zz", &[]),
         ] {
-            for method in [Options, Connect, NeverAllowed, Unknown] {
+            for method in [Options, Connect, NotAllowed, Unknown] {
                 assert_eq!(check(method, target.as_bytes()).is_ok(), methods.contains(&method), "{method:?} {target}");
             }
         }
@@ -240,7 +240,7 @@ mod tests {
             ("/a%0d%0aSet-Cookie:x", "/a%0D%0ASet-Cookie%3Ax/"),
             ("/films?sort=name", "/films/?sort=name"),
         ] {
-            let Ok(Target { path, query }) = read(target.as_bytes()) else { panic!("{target} is a path") };
+            let Ok(Target { path, query }) = parse(target.as_bytes()) else { panic!("{target} is a path") };
             assert_eq!(path.location(query), location);
         }
     }
@@ -248,7 +248,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_path_never_escapes(target in "/([a.%/2eEfF]|\\.\\./|%2e|%2f|\\?){0,40}") {
-            if let Ok(Target { path, .. }) = read(target.as_bytes()) {
+            if let Ok(Target { path, .. }) = parse(target.as_bytes()) {
                 prop_assert!(!path.relative.starts_with(b"/") && !path.relative.ends_with(b"/"));
                 for segment in path.relative.split(|&byte| byte == b'/') {
                     prop_assert!(path.relative.is_empty() || !matches!(segment, b"" | b"." | b".."));
@@ -261,7 +261,7 @@ mod tests {
             prop_assume!(names.iter().all(|name| name != "." && name != ".."));
             let path = Path { relative: names.join("/").into_bytes(), folder: true };
             let location = path.location(None);
-            prop_assert_eq!(read(location.as_bytes()), Ok(Target { path, query: None }));
+            prop_assert_eq!(parse(location.as_bytes()), Ok(Target { path, query: None }));
         }
     }
 }

@@ -117,7 +117,7 @@ mod tests {
     use std::io::{BufRead, BufReader, PipeReader, pipe};
 
     use super::*;
-    use crate::http::head::{Reading, read};
+    use crate::http::head::{Parsed, parse};
 
     const PEER: IpAddr = IpAddr::V6(std::net::Ipv4Addr::new(192, 0, 2, 7).to_ipv6_mapped());
 
@@ -137,7 +137,7 @@ mod tests {
     fn an_answer_has_its_line() {
         let (log, mut reader) = log();
         let head = b"GET /a%22\" HTTP/1.1\r\nHost: h\r\nReferer: http://h/\r\nUser-Agent: a\\b\"\t\xff\r\n\r\n";
-        let Ok(Reading::Whole(request, _)) = read(head) else { panic!("it is a whole head") };
+        let Ok(Parsed::Complete(request, _)) = parse(head) else { panic!("it is a whole head") };
         let mut line = log.begin(&Peer::new(PEER), b"GET /a%22\" HTTP/1.1", Some(&request), Status::PartialContent);
         line.sent = 42;
         drop(line);

@@ -12,43 +12,43 @@ use rustix::io::Errno;
 use super::admission::Permit;
 use super::connection::{Connection, Wakeup};
 use super::listener::Listener;
-use super::pool::{CROWD, Pool};
+use super::pool::{BUSY_THRESHOLD, Pool};
 
 /// How long to wait before the next try when the system is out of descriptors or memory: doubled from the first to the
 /// last of these while it goes on.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
 
-/// How long to wait in a crowd before the next look at the backlog, so that it finds several connections, and their requests
-/// with them. Measured on 2 processors: half as long gathers too few, twice as long no more.
+/// How long to wait before the next look at the backlog while the server is busy, so that it finds several connections, and
+/// their requests with them. Measured on 2 processors: half as long gathers too few, twice as long no more.
 const NAP: Duration = Duration::from_micros(200);
 
 /// How many idle connections are closed for each try that fails for want of descriptors or memory.
-const GIVEN_UP: usize = 8;
+const EVICTED_FOR_EACH_FAILURE: usize = 8;
 
-/// Accepts until the server is told to stop, then takes what is left in the backlogs and closes the
+/// Accepts until the server shuts down, then takes what is left in the backlogs and closes the
 /// sockets.
 pub(super) fn accept(pool: &Pool, listener: Listener, own: Permit) {
     let Listener(sockets) = listener;
     let mut back_off = BACK_OFF.0;
     loop {
         match accept_all(pool, &sockets) {
-            Ok(_) if pool.stop.is_finishing() => break,
+            Ok(_) if pool.shutdown.is_draining() => break,
             Ok(accepted) => {
                 back_off = BACK_OFF.0;
-                // One client that comes again and again is no crowd, however many others are there.
-                let crowd = accepted > 1 && pool.queued() + pool.recent.lively() >= CROWD;
-                let (sockets, limit) = if crowd { (&[][..], Some(NAP)) } else { (&*sockets, None) };
+                // One client that connects again and again is served at once, however busy the server is.
+                let is_busy = accepted > 1 && pool.queued() + pool.active.active_count() >= BUSY_THRESHOLD;
+                let (sockets, limit) = if is_busy { (&[][..], Some(NAP)) } else { (&*sockets, None) };
                 wait(pool, sockets, limit);
             }
             Err(error) => {
                 if back_off == BACK_OFF.0 {
                     log::warn!("cannot accept connections, will try again: {error}");
                 }
-                pool.settled.give_up(GIVEN_UP);
+                pool.inactive.evict_idle(EVICTED_FOR_EACH_FAILURE);
                 evict_shed(pool);
                 // Not on the sockets: they stay readable, and the acceptor would spin.
                 wait(pool, &[], Some(back_off));
-                if pool.stop.is_finishing() {
+                if pool.shutdown.is_draining() {
                     break;
                 }
                 back_off = (back_off * 2).min(BACK_OFF.1);
@@ -58,9 +58,9 @@ pub(super) fn accept(pool: &Pool, listener: Listener, own: Permit) {
     drop(sockets);
     log::info!("no new connections, to be finished: {}", pool.admission.connections());
     drop(own);
-    // The lots close those who are idle.
-    pool.recent.wake();
-    pool.settled.wake();
+    // The pollers close idle connections.
+    pool.active.wake();
+    pool.inactive.wake();
 }
 
 /// Accepts from all sockets in turn until their backlogs are empty, and returns how many. Fails
@@ -71,7 +71,7 @@ fn accept_all(pool: &Pool, sockets: &[TcpListener]) -> io::Result<usize> {
         let before = accepted;
         for socket in sockets {
             while pool.admission.is_full() && pool.admission.is_shed_full() {
-                if pool.stop.is_finishing() {
+                if pool.shutdown.is_draining() {
                     return Ok(accepted);
                 }
                 evict_shed(pool);
@@ -93,7 +93,7 @@ fn accept_one(pool: &Pool, socket: &TcpListener) -> io::Result<bool> {
             pool.queue(connection, Wakeup::New);
             let superfluous = pool.admission.superfluous();
             if superfluous > 0 {
-                pool.settled.give_up(superfluous);
+                pool.inactive.evict_idle(superfluous);
             }
             Ok(true)
         }
@@ -110,14 +110,14 @@ fn accept_one(pool: &Pool, socket: &TcpListener) -> io::Result<bool> {
 /// Lets connections beyond the limit make room: a client that says nothing must not keep others from reading that there are
 /// too many.
 fn evict_shed(pool: &Pool) {
-    pool.recent.evict_shed();
-    pool.settled.evict_shed();
+    pool.active.evict_shed();
+    pool.inactive.evict_shed();
 }
 
 /// Waits for the end of the server, for a connection to one of the sockets, and no longer than
 /// `limit`.
 fn wait(pool: &Pool, sockets: &[TcpListener], limit: Option<Duration>) {
-    let mut awaited = vec![PollFd::from_borrowed_fd(pool.stop.as_fd(), PollFlags::IN)];
+    let mut awaited = vec![PollFd::from_borrowed_fd(pool.shutdown.as_fd(), PollFlags::IN)];
     awaited.extend(sockets.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
     let limit = limit.map(|limit| Timespec::try_from(limit).expect("a fraction of a second fits"));
     // An interrupted wait is a wait that ended early.

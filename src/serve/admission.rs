@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::wake::{Wake, Waker};
+use super::waker::{Wake, Waker};
 use crate::limits::{SHED_MAX, SHED_MIN};
 
-/// Counts the connections, and rings when the last one has gone.
+/// Counts the connections, and wakes the pollers when the last one has gone.
 #[derive(Debug)]
 pub struct Admission {
     limit: usize,
@@ -14,7 +14,7 @@ pub struct Admission {
     shed: AtomicUsize,
     /// Permits of any kind, the acceptor's own among them.
     permits: AtomicUsize,
-    all_gone: [Arc<Wake>; 2],
+    all_gone: [Arc<Waker>; 2],
 }
 
 /// What a connection is allowed.
@@ -36,8 +36,8 @@ pub struct Permit {
 }
 
 impl Admission {
-    /// Admits up to `limit` connections; the bells of `all_gone` ring when the last permit has been given back.
-    pub fn new(limit: usize, all_gone: [Arc<Wake>; 2]) -> Arc<Self> {
+    /// Admits up to `limit` connections; the wakers of `all_gone` are woken when the last permit has been released.
+    pub fn new(limit: usize, all_gone: [Arc<Waker>; 2]) -> Arc<Self> {
         Arc::new(Admission {
             limit,
             admitted: AtomicUsize::new(0),
@@ -113,7 +113,7 @@ impl Drop for Permit {
             count.fetch_sub(1, Ordering::SeqCst);
         }
         if self.admission.permits.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.admission.all_gone.iter().for_each(|bell| bell.ring());
+            self.admission.all_gone.iter().for_each(|waker| waker.wake());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The road of a request. Reading this file is reading the server.
 //!
-//! A worker calls [`Connection::run`], which goes from stage to stage until the client has to be waited for, others have
+//! A worker calls [`Connection::run`], which goes from state to state until the client has to be waited for, others have
 //! their turn, or the connection has ended:
 //!
 //! ```text
@@ -15,15 +15,15 @@ use std::time::{Duration, Instant};
 use socket2::Socket;
 
 use super::admission::{Kind, Permit};
-use super::exchange::{After, Exchange};
-use super::input::Input;
-use super::lot::{Interest, Parked};
+use super::exchange::{Exchange, Then};
+use super::inbox::{Interest, Parked};
 use super::pool::{DiskPermit, Pool};
 use super::quota::Slot;
+use super::read_buffer::ReadBuffer;
 use super::receive::{self, Receive, receive};
 use super::transfer::Progress;
 use crate::http::framing::Discard;
-use crate::http::head::{self, Reading};
+use crate::http::head::{self, Parsed};
 use crate::http::{Refusal, chunked};
 use crate::limits::{LINGER_BYTES_MAX, LINGER_TIME};
 use crate::ops::access_log::{Line, Peer};
@@ -35,21 +35,21 @@ mod deadlines;
 #[derive(Debug)]
 pub(super) struct Connection {
     socket: Socket,
-    state: Box<State>,
+    inner: Box<Inner>,
 }
 
 #[derive(Debug)]
-struct State {
+struct Inner {
     peer: Peer,
-    stage: Stage,
-    /// Received and not yet used; while a worker serves the connection, that is in the worker's [`Input`].
+    state: State,
+    /// Received and not yet used; while a worker serves the connection, that is in the worker's [`ReadBuffer`].
     rest: Vec<u8>,
     /// Counts the rest while the connection is parked.
     unfinished_head: Option<Slot>,
-    /// Until when the client may be waited for; set when it first is in a stage.
+    /// Until when the client may be waited for; set when it first is in a state.
     deadline: Option<Instant>,
-    /// When it was found that the next request is there, or more of it, if that is why the connection has left the lot.
-    ready_at: Option<Instant>,
+    /// When it was found that the next request is there, or more of it, if that is why the connection has left the poller.
+    arrived_by: Option<Instant>,
     /// To block on the disk with the request that is there.
     disk_permit: Option<DiskPermit>,
     /// Whether the deadline has passed and only the disk has to be waited for to tell what follows.
@@ -60,12 +60,12 @@ struct State {
 }
 
 #[derive(Debug)]
-enum Stage {
+enum State {
     /// Waits for a request, behind what is left of the last request's content.
     Idle {
         to_drop: Discard,
     },
-    /// A request head has begun.
+    /// A request head has arrived.
     Reading,
     Sending(Exchange),
     /// Has had its last answer; drops this many bytes more, for this long, at most.
@@ -98,7 +98,7 @@ pub(super) enum Wakeup {
 pub(super) enum Pause {
     Wait(Interest),
     WaitForDisk(FileSystem),
-    TurnOver,
+    QuantumSpent,
     End,
 }
 
@@ -113,34 +113,34 @@ pub(super) enum Next {
 impl Connection {
     /// A connection as it was accepted.
     pub fn new(socket: Socket, peer: IpAddr, permit: Permit) -> Self {
-        let state = State {
+        let inner = Inner {
             peer: Peer::new(peer),
-            stage: Stage::Idle { to_drop: Discard::NOTHING },
+            state: State::Idle { to_drop: Discard::NOTHING },
             rest: Vec::new(),
             unfinished_head: None,
             deadline: None,
-            ready_at: None,
+            arrived_by: None,
             disk_permit: None,
             timed_out: false,
             unacknowledged: None,
             permit,
         };
-        Connection { socket, state: Box::new(state) }
+        Connection { socket, inner: Box::new(inner) }
     }
 
     /// Goes on with the connection as far as it goes without waiting for its client longer than others can afford.
-    pub fn run(mut self, wakeup: Wakeup, pool: &Pool, input: &mut Input) -> Next {
-        input.load(&std::mem::take(&mut self.state.rest));
-        self.state.unfinished_head = None;
-        let pause = self.go_on(wakeup, pool, input);
-        self.state.rest = input.bytes().to_vec();
-        self.state.ready_at = None;
+    pub fn run(mut self, wakeup: Wakeup, pool: &Pool, read_buffer: &mut ReadBuffer) -> Next {
+        read_buffer.fill_from(&std::mem::take(&mut self.inner.rest));
+        self.inner.unfinished_head = None;
+        let pause = self.advance(wakeup, pool, read_buffer);
+        self.inner.rest = read_buffer.bytes().to_vec();
+        self.inner.arrived_by = None;
         match pause {
             Pause::End => Next::Close(self),
-            Pause::TurnOver => Next::Requeue(self),
+            Pause::QuantumSpent => Next::Requeue(self),
             Pause::WaitForDisk(file_system) => {
                 // That the disk is slow is no fault of the client.
-                self.state.deadline = None;
+                self.inner.deadline = None;
                 let since = Instant::now();
                 let deadline = since + pool.settings.stall_timeout;
                 Next::WaitForDisk(
@@ -151,48 +151,48 @@ impl Connection {
             Pause::Wait(interest) => {
                 let since = Instant::now();
                 let is_slow = self.is_slow_sender(since, pool.settings.head_timeout);
-                let interest = if is_slow { Interest::Drops } else { interest };
+                let interest = if is_slow { Interest::SlowRead } else { interest };
                 let deadline = self.deadline(since, pool);
-                if !self.state.rest.is_empty() {
-                    self.state.unfinished_head = Some(pool.unfinished_heads.take(self.state.rest.len()));
+                if !self.inner.rest.is_empty() {
+                    self.inner.unfinished_head = Some(pool.unfinished_heads.take(self.inner.rest.len()));
                 }
                 Next::Park(Parked { connection: self, interest, since, deadline })
             }
         }
     }
 
-    fn go_on(&mut self, wakeup: Wakeup, pool: &Pool, input: &mut Input) -> Pause {
-        if pool.stop.is_cut() {
+    fn advance(&mut self, wakeup: Wakeup, pool: &Pool, read_buffer: &mut ReadBuffer) -> Pause {
+        if pool.shutdown.is_aborted() {
             return Pause::End;
         }
-        if let Err(pause) = self.wake(wakeup, pool, input) {
+        if let Err(pause) = self.wake(wakeup, pool, read_buffer) {
             return pause;
         }
         let mut how = Receive::TryThenBlock;
         loop {
-            let next = match &mut self.state.stage {
-                Stage::Idle { .. } | Stage::Reading => self.read(pool, input, &mut how),
-                Stage::Sending(exchange) => send(exchange, &self.socket, pool),
-                Stage::Lingering { left, .. } => Err(receive::linger(&self.socket, left, pool, input, how)),
+            let next = match &mut self.inner.state {
+                State::Idle { .. } | State::Reading => self.read(pool, read_buffer, &mut how),
+                State::Sending(exchange) => send(exchange, &self.socket, pool),
+                State::Lingering { left, .. } => Err(receive::linger(&self.socket, left, pool, read_buffer, how)),
             };
             match next {
-                Ok(stage) => self.enter(stage),
+                Ok(state) => self.transition(state),
                 Err(pause) => return pause,
             }
         }
     }
 
-    fn enter(&mut self, stage: Stage) {
-        if matches!(stage, Stage::Lingering { .. }) {
+    fn transition(&mut self, state: State) {
+        if matches!(state, State::Lingering { .. }) {
             // The client sees the end of the answer at once. If it has gone, receiving will tell.
             let _ = self.socket.shutdown(Shutdown::Write);
         }
-        self.state.stage = stage;
-        self.state.deadline = None;
-        self.state.unacknowledged = None;
+        self.inner.state = state;
+        self.inner.deadline = None;
+        self.inner.unacknowledged = None;
     }
 
-    fn wake(&mut self, wakeup: Wakeup, pool: &Pool, input: &Input) -> Result<(), Pause> {
+    fn wake(&mut self, wakeup: Wakeup, pool: &Pool, read_buffer: &ReadBuffer) -> Result<(), Pause> {
         match wakeup {
             Wakeup::New | Wakeup::Requeued => Ok(()),
             Wakeup::Ready(at) => {
@@ -201,11 +201,11 @@ impl Connection {
             }
             Wakeup::DiskPermit(permit) => {
                 self.allow_disk(permit);
-                if std::mem::take(&mut self.state.timed_out) { self.time_out(pool, input) } else { Ok(()) }
+                if std::mem::take(&mut self.inner.timed_out) { self.on_timeout(pool, read_buffer) } else { Ok(()) }
             }
-            Wakeup::TimedOut => self.time_out(pool, input),
-            Wakeup::DiskTimedOut if matches!(self.state.stage, Stage::Idle { .. } | Stage::Reading) => {
-                self.reject(Refusal::DISK_TIMED_OUT, input, pool);
+            Wakeup::TimedOut => self.on_timeout(pool, read_buffer),
+            Wakeup::DiskTimedOut if matches!(self.inner.state, State::Idle { .. } | State::Reading) => {
+                self.reject(Refusal::DISK_TIMED_OUT, read_buffer, pool);
                 Ok(())
             }
             Wakeup::DiskTimedOut => Err(self.reset(pool)),
@@ -213,78 +213,78 @@ impl Connection {
         }
     }
 
-    fn reject(&mut self, refusal: Refusal, input: &Input, pool: &Pool) {
-        let exchange = Exchange::last_words(refusal, input.bytes(), &self.state.peer, pool);
-        self.enter(Stage::Sending(exchange));
+    fn reject(&mut self, refusal: Refusal, read_buffer: &ReadBuffer, pool: &Pool) {
+        let exchange = Exchange::reject(refusal, read_buffer.bytes(), &self.inner.peer, pool);
+        self.transition(State::Sending(exchange));
     }
 
     /// Receives until there is a whole head, and decides the answer to it.
-    fn read(&mut self, pool: &Pool, input: &mut Input, how: &mut Receive) -> Result<Stage, Pause> {
+    fn read(&mut self, pool: &Pool, read_buffer: &mut ReadBuffer, how: &mut Receive) -> Result<State, Pause> {
         if self.is_shed() {
             let refusal = Refusal::TOO_MANY_CONNECTIONS;
-            return Ok(Stage::Sending(Exchange::last_words(refusal, b"", &self.state.peer, pool)));
+            return Ok(State::Sending(Exchange::reject(refusal, b"", &self.inner.peer, pool)));
         }
         loop {
-            if let Some(stage) = self.drop_content(pool, input) {
-                return Ok(stage);
+            if let Some(state) = self.drop_content(pool, read_buffer) {
+                return Ok(state);
             }
-            if !input.bytes().is_empty() {
+            if !read_buffer.bytes().is_empty() {
                 if *how == Receive::Block && pool.queued() > 0 {
-                    return Err(Pause::TurnOver);
+                    return Err(Pause::QuantumSpent);
                 }
-                if let Some(exchange) = self.decide(pool, input)? {
+                if let Some(exchange) = self.decide(pool, read_buffer)? {
                     *how = Receive::Block;
-                    return Ok(Stage::Sending(exchange));
+                    return Ok(State::Sending(exchange));
                 }
-                if matches!(self.state.stage, Stage::Idle { .. }) && head::has_begun(input.bytes()) {
-                    self.enter(Stage::Reading);
+                if matches!(self.inner.state, State::Idle { .. }) && head::has_begun(read_buffer.bytes()) {
+                    self.transition(State::Reading);
                 }
             }
-            receive(&self.socket, pool, input, std::mem::replace(how, Receive::Park))?;
+            receive(&self.socket, pool, read_buffer, std::mem::replace(how, Receive::Park))?;
         }
     }
 
-    /// Drops what has arrived of the last request's content; Some stage if its end is not found.
-    fn drop_content(&mut self, pool: &Pool, input: &mut Input) -> Option<Stage> {
-        let Stage::Idle { to_drop } = &mut self.state.stage else { return None };
-        match to_drop.advance(input.bytes()) {
+    /// Drops what has arrived of the last request's content; Some state if its end is not found.
+    fn drop_content(&mut self, pool: &Pool, read_buffer: &mut ReadBuffer) -> Option<State> {
+        let State::Idle { to_drop } = &mut self.inner.state else { return None };
+        match to_drop.advance(read_buffer.bytes()) {
             Ok(dropped) => {
-                input.consume(dropped);
+                read_buffer.consume(dropped);
                 None
             }
             Err(chunked::Error::Malformed) => {
-                Some(Stage::Sending(Exchange::last_words(Refusal::BAD_CHUNK, b"", &self.state.peer, pool)))
+                Some(State::Sending(Exchange::reject(Refusal::BAD_CHUNK, b"", &self.inner.peer, pool)))
             }
             // The answer said that the connection goes on, as the length was not known then.
             Err(chunked::Error::TooLong) => {
-                Some(Stage::Lingering { left: LINGER_BYTES_MAX, time: LINGER_TIME, log_line: None })
+                Some(State::Lingering { left: LINGER_BYTES_MAX, time: LINGER_TIME, log_line: None })
             }
         }
     }
 
-    /// Decides the answer to the request at the start of the input; None while its head is not whole.
-    fn decide(&mut self, pool: &Pool, input: &mut Input) -> Result<Option<Exchange>, Pause> {
-        let bytes = input.bytes();
+    /// Decides the answer to the request at the start of the buffer; None while its head is not whole.
+    fn decide(&mut self, pool: &Pool, read_buffer: &mut ReadBuffer) -> Result<Option<Exchange>, Pause> {
+        let bytes = read_buffer.bytes();
         #[cfg(test)]
         assert!(!bytes.starts_with(b"PANIC "), "a test asked for it");
-        let (exchange, used) = match head::read(bytes) {
-            Ok(Reading::Partial) => return Ok(None),
-            Ok(Reading::Whole(request, length)) => {
-                let (begun, permit) = (self.begun(bytes), self.state.disk_permit.take());
-                let exchange = Exchange::answer(&request, begun, bytes, permit, &self.state.peer, pool);
+        let (exchange, used) = match head::parse(bytes) {
+            Ok(Parsed::Partial) => return Ok(None),
+            Ok(Parsed::Complete(request, length)) => {
+                let (arrived, permit) = (self.arrived(bytes), self.inner.disk_permit.take());
+                let exchange = Exchange::respond(&request, arrived, bytes, permit, &self.inner.peer, pool);
                 (exchange.map_err(Pause::WaitForDisk)?, length)
             }
-            Err(refusal) => (Exchange::last_words(refusal, bytes, &self.state.peer, pool), bytes.len()),
+            Err(refusal) => (Exchange::reject(refusal, bytes, &self.inner.peer, pool), bytes.len()),
         };
-        input.consume(used);
+        read_buffer.consume(used);
         Ok(Some(exchange))
     }
 
-    /// A moment by which the request had begun that these bytes begin with.
-    pub fn begun(&mut self, bytes: &[u8]) -> Instant {
+    /// A moment by which the request had arrived that these bytes begin with.
+    pub fn arrived(&mut self, bytes: &[u8]) -> Instant {
         // What was there then was the first byte of one request, or of an empty line before it.
-        let ready_at = self.state.ready_at.take().filter(|_| !bytes.starts_with(b"\r"));
-        ready_at.unwrap_or_else(Instant::now)
+        let arrived_by = self.inner.arrived_by.take().filter(|_| !bytes.starts_with(b"\r"));
+        arrived_by.unwrap_or_else(Instant::now)
     }
 
     /// Receives what is there, so that closing the connection does not destroy the answer that it had.
@@ -294,48 +294,48 @@ impl Connection {
 
     /// Marks a connection that was ready by then.
     pub fn found_ready(&mut self, at: Instant) {
-        if self.awaits_request() || matches!(self.state.stage, Stage::Reading) {
-            self.state.ready_at = Some(at);
+        if self.awaits_request() || matches!(self.inner.state, State::Reading) {
+            self.inner.arrived_by = Some(at);
         }
     }
 
     /// Gives it the disk permit for which it has waited.
     fn allow_disk(&mut self, permit: DiskPermit) {
-        match &mut self.state.stage {
-            Stage::Sending(exchange) => exchange.allow_disk(permit),
-            _ => self.state.disk_permit = Some(permit),
+        match &mut self.inner.state {
+            State::Sending(exchange) => exchange.allow_disk(permit),
+            _ => self.inner.disk_permit = Some(permit),
         }
     }
 
     /// Whether it waits for a request of which no byte has come: it can be closed and nobody loses anything, unless its
     /// client still takes its last answer.
     pub fn is_idle(&self) -> bool {
-        self.awaits_request() && self.state.unacknowledged.is_none()
+        self.awaits_request() && self.inner.unacknowledged.is_none()
     }
 
     /// Whether the next byte is the first of a request.
     fn awaits_request(&self) -> bool {
-        matches!(self.state.stage, Stage::Idle { to_drop } if to_drop.is_over())
+        matches!(self.inner.state, State::Idle { to_drop } if to_drop.is_over())
     }
 
     /// Whether it has had its last answer and only its end is waited for.
     pub fn is_lingering(&self) -> bool {
-        matches!(self.state.stage, Stage::Lingering { .. })
+        matches!(self.inner.state, State::Lingering { .. })
     }
 
     /// Whether it holds no file and needs no answer.
     pub fn is_quiet(&self) -> bool {
-        matches!(self.state.stage, Stage::Idle { .. } | Stage::Lingering { .. })
+        matches!(self.inner.state, State::Idle { .. } | State::Lingering { .. })
     }
 
     /// Whether it was beyond the limit of connections.
     pub fn is_shed(&self) -> bool {
-        self.state.permit.kind() == Kind::Shed
+        self.inner.permit.kind() == Kind::Shed
     }
 
-    /// Bytes that it holds of a request head that has begun.
+    /// Bytes that it holds of a request head that has arrived.
     pub fn unfinished_head(&self) -> usize {
-        self.state.rest.len()
+        self.inner.rest.len()
     }
 }
 
@@ -345,18 +345,16 @@ impl AsFd for Connection {
     }
 }
 
-/// Sends as far as the turn goes. When all is sent, the next stage begins.
-fn send(exchange: &mut Exchange, socket: &Socket, pool: &Pool) -> Result<Stage, Pause> {
+/// Sends as far as the turn goes. When all is sent, the next state begins.
+fn send(exchange: &mut Exchange, socket: &Socket, pool: &Pool) -> Result<State, Pause> {
     match exchange.send(socket, pool) {
-        Progress::Done => Ok(match exchange.after() {
-            After::NextRequest { to_drop } => Stage::Idle { to_drop },
-            After::Linger(time) => {
-                Stage::Lingering { left: LINGER_BYTES_MAX, time, log_line: exchange.take_log_line() }
-            }
+        Progress::Done => Ok(match exchange.then() {
+            Then::NextRequest { to_drop } => State::Idle { to_drop },
+            Then::Linger(time) => State::Lingering { left: LINGER_BYTES_MAX, time, log_line: exchange.take_log_line() },
         }),
-        Progress::Full => Err(Pause::Wait(Interest::Writable)),
+        Progress::WouldBlock => Err(Pause::Wait(Interest::Writable)),
         Progress::DiskBusy(file_system) => Err(Pause::WaitForDisk(file_system)),
-        Progress::TurnOver => Err(Pause::TurnOver),
+        Progress::QuantumSpent => Err(Pause::QuantumSpent),
         Progress::Broken => Err(Pause::End),
     }
 }

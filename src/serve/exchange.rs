@@ -22,14 +22,14 @@ pub(super) struct Exchange {
     transfer: Transfer,
     /// What was sent when the client last showed that it is alive.
     sent_before: u64,
-    after: After,
+    then: Then,
     /// Ends in the access log with the exchange, however that ends.
     log_line: Option<Box<Line>>,
 }
 
 /// What comes after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum After {
+pub(super) enum Then {
     /// The next request, behind what is left of this one's content.
     NextRequest { to_drop: Discard },
     /// The end, when the client has taken the answer and closed its side too, or so much time has passed. Closing at once
@@ -57,27 +57,27 @@ impl Source {
 const LEAD_CAPACITY: usize = 512;
 
 impl Exchange {
-    /// The answer to a request that had begun by then. `said` is what it was read from. Fails with the file system whose
+    /// The answer to a request that had arrived by then. `said` is what it was read from. Fails with the file system whose
     /// disk permit it needs if there is neither that `permit` nor another to be had.
-    pub fn answer(
+    pub fn respond(
         request: &Request,
-        begun: Instant,
-        said: &[u8],
+        arrived: Instant,
+        request_head: &[u8],
         mut permit: Option<DiskPermit>,
         peer: &Peer,
         pool: &Pool,
     ) -> Result<Self, FileSystem> {
         let now = SystemTime::now();
-        let (response, content) = response(request, begun, &mut permit, pool, now)?;
-        let persistent = request.persistent && !response.close && !pool.stop.is_finishing();
-        let after = match (persistent, request.content) {
-            (true, framing::Content::Dropped(to_drop)) => After::NextRequest { to_drop },
-            (true, _) => After::NextRequest { to_drop: Discard::NOTHING },
-            (false, _) => After::Linger(pool.settings.stall_timeout),
+        let (response, content) = response(request, arrived, &mut permit, pool, now)?;
+        let persistent = request.persistent && !response.close && !pool.shutdown.is_draining();
+        let then = match (persistent, request.content) {
+            (true, framing::Content::Dropped(to_drop)) => Then::NextRequest { to_drop },
+            (true, _) => Then::NextRequest { to_drop: Discard::NOTHING },
+            (false, _) => Then::Linger(pool.settings.stall_timeout),
         };
         let log = pool.log.as_ref();
-        let log_line = log.map(|log| log.begin(peer, head::first_line(said), Some(request), response.status));
-        let mut exchange = Exchange::new(response, content, after, log_line, pool, now);
+        let log_line = log.map(|log| log.begin(peer, head::first_line(request_head), Some(request), response.status));
+        let mut exchange = Exchange::new(response, content, then, log_line, pool, now);
         if let Some(permit) = permit {
             exchange.allow_disk(permit);
         }
@@ -85,27 +85,27 @@ impl Exchange {
     }
 
     /// The answer to a request that was not read, after which none is read. `said` is what came of it.
-    pub fn last_words(refusal: Refusal, said: &[u8], peer: &Peer, pool: &Pool) -> Self {
+    pub fn reject(refusal: Refusal, request_head: &[u8], peer: &Peer, pool: &Pool) -> Self {
         let mut response = Response::refusal(refusal);
-        let request_line = head::first_line(said);
+        let request_line = head::first_line(request_head);
         if request_line.starts_with(b"HEAD ") {
             response = response.without_body();
         }
         let log_line = pool.log.as_ref().map(|log| log.begin(peer, request_line, None, response.status));
-        Exchange::new(response, None, After::Linger(LINGER_TIME), log_line, pool, SystemTime::now())
+        Exchange::new(response, None, Then::Linger(LINGER_TIME), log_line, pool, SystemTime::now())
     }
 
     fn new(
         response: Response,
         content: Option<Source>,
-        after: After,
+        then: Then,
         log_line: Option<Line>,
         pool: &Pool,
         now: SystemTime,
     ) -> Self {
         let kept = if let Some(Source::Cached(kept)) = &content { kept.content.len() } else { 0 };
         let mut lead = String::with_capacity(LEAD_CAPACITY + kept);
-        let persistent = matches!(after, After::NextRequest { .. });
+        let persistent = matches!(then, Then::NextRequest { .. });
         let head_length = response.write(&mut lead, persistent, pool.settings.cors.as_ref(), now);
         let (bytes, mut further) = match response.body {
             Body::Empty | Body::Text(_) => (0..0, Vec::new()),
@@ -122,7 +122,7 @@ impl Exchange {
             }
         };
         let transfer = Transfer::new(pool.settings.transfer, head_length, file, section, further);
-        Exchange { transfer, sent_before: 0, after, log_line: log_line.map(Box::new) }
+        Exchange { transfer, sent_before: 0, then, log_line: log_line.map(Box::new) }
     }
 
     /// Sends as far as the turn goes.
@@ -152,8 +152,8 @@ impl Exchange {
     }
 
     /// What comes when all is sent.
-    pub fn after(&self) -> After {
-        self.after
+    pub fn then(&self) -> Then {
+        self.then
     }
 
     /// Whether the client took enough since this last said so to count as alive.
@@ -170,7 +170,7 @@ impl Exchange {
 /// Decides the answer, and opens the file it takes bytes from. Fails with the file system whose disk permit is missing.
 fn response(
     request: &Request,
-    begun: Instant,
+    arrived: Instant,
     permit: &mut Option<DiskPermit>,
     pool: &Pool,
     now: SystemTime,
@@ -178,11 +178,11 @@ fn response(
     if let Some(response) = Response::to_method(request) {
         return Ok((response, None));
     }
-    let target = match target::read(request.target) {
+    let target = match target::parse(request.target) {
         Ok(target) => target,
         Err(refusal) => return Ok((Response::refusal(refusal), None)),
     };
-    let (response, content) = match find(&target.path, begun, permit, pool) {
+    let (response, content) = match find(&target.path, arrived, permit, pool) {
         Ok(Found::File(resource)) => {
             let response = Response::file(request, resource.representation, &pool.settings.parts, now);
             (response, Some(Source::new(resource.content, pool)))
@@ -195,16 +195,16 @@ fn response(
 }
 
 /// Finds what a path leads to, with a disk permit if that is needed and there is one to be had.
-fn find(path: &Path, begun: Instant, permit: &mut Option<DiskPermit>, pool: &Pool) -> Result<Found, Refusal> {
+fn find(path: &Path, arrived: Instant, permit: &mut Option<DiskPermit>, pool: &Pool) -> Result<Found, Refusal> {
     loop {
         let lookup = match permit {
             Some(permit) => {
-                pool.places.pass_on();
+                pool.run_slots.release();
                 Lookup::MayBlock(permit.file_system())
             }
             None => Lookup::CachedOnly,
         };
-        match pool.site.find(path, begun, lookup)? {
+        match pool.site.find(path, arrived, lookup)? {
             Found::WouldBlock(file_system) if pool.may_block(file_system, permit) => {}
             found => return Ok(found),
         }

@@ -8,9 +8,9 @@ use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
 use super::disk::{DiskPermit, DiskPermits};
-use super::lot::Lot;
-use super::places::Places;
-use super::wake::Waker;
+use super::inbox::PollInbox;
+use super::run_slots::RunSlots;
+use super::waker::Wake;
 use crate::site::{FileSystem, Kind};
 
 const LOCAL: FileSystem = FileSystem::numbered(0, Kind::Local);
@@ -98,37 +98,37 @@ impl Bell {
     }
 }
 
-impl Waker for Bell {
-    fn ring(&self) {
+impl Wake for Bell {
+    fn wake(&self) {
         *self.rung.lock().expect("no panic") = true;
         self.changed.notify_one();
     }
 
-    fn clear(&self) {
+    fn reset(&self) {
         *self.rung.lock().expect("no panic") = false;
     }
 }
 
-/// The thread of a lot sleeps only while everything that was left there has been seen.
+/// A poll thread sleeps only while everything in its inbox has been seen.
 #[test]
 fn whatever_is_parked_wakes_the_poller() {
     loom::model(|| {
-        let lot = Arc::new(Lot::new(Bell { rung: Mutex::new(false), changed: Condvar::new() }));
+        let inbox = Arc::new(PollInbox::new(Bell { rung: Mutex::new(false), changed: Condvar::new() }));
         let parking: Vec<_> = (1..=2)
             .map(|item| {
-                let lot = Arc::clone(&lot);
-                thread::spawn(move || lot.park([item]))
+                let inbox = Arc::clone(&inbox);
+                thread::spawn(move || inbox.park([item]))
             })
             .collect();
         let mut seen: Vec<u8> = Vec::new();
         while seen.len() < 2 {
-            lot.fall_asleep();
-            let arrived = lot.arrivals();
+            inbox.before_poll();
+            let arrived = inbox.drain();
             if arrived.is_empty() {
-                lot.bell().wait();
+                inbox.waker().wait();
             }
             seen.extend(arrived);
-            lot.get_up();
+            inbox.after_poll();
         }
         parking.into_iter().for_each(|thread| thread.join().expect("no panic"));
     });
@@ -138,20 +138,20 @@ fn whatever_is_parked_wakes_the_poller() {
 #[test]
 fn a_blocking_worker_releases_its_run_slot() {
     loom::model(|| {
-        let places = Arc::new(Places::new(NonZeroUsize::MIN));
+        let run_slots = Arc::new(RunSlots::new(NonZeroUsize::MIN));
         let (tasks, done) = (Queue::new(), Queue::new());
         let worker = || {
-            let (places, tasks, done) = (Arc::clone(&places), Arc::clone(&tasks), Arc::clone(&done));
+            let (run_slots, tasks, done) = (Arc::clone(&run_slots), Arc::clone(&tasks), Arc::clone(&done));
             thread::spawn(move || {
-                places.take();
+                run_slots.acquire();
                 let blocks = tasks.pop();
                 if blocks {
-                    places.pass_on();
+                    run_slots.release();
                     done.pop();
                 } else {
                     done.push(());
                 }
-                places.pass_on();
+                run_slots.release();
             })
         };
         let workers = [worker(), worker()];

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::pool::CLIENT_WAIT;
+use super::pool::INLINE_WAIT;
 use crate::limits::{BACKLOG, LINGER_TIME, UNSENT_MAX};
 
 /// Sockets that listen on one port, and whose connections are as the workers need them. There is at
@@ -112,8 +112,8 @@ fn prepare(socket: &Socket, stall_timeout: Duration) -> io::Result<()> {
     // Also after we have closed it: the kernel would keep what the client does not take for minutes. The server itself gives
     // up such a client a little earlier.
     socket.set_tcp_user_timeout(Some(stall_timeout + LINGER_TIME))?;
-    socket.set_read_timeout(Some(CLIENT_WAIT))?;
-    socket.set_write_timeout(Some(CLIENT_WAIT))?;
+    socket.set_read_timeout(Some(INLINE_WAIT))?;
+    socket.set_write_timeout(Some(INLINE_WAIT))?;
     socket.set_tcp_notsent_lowat(UNSENT_MAX)
 }
 
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(socket.tcp_notsent_lowat().expect("an option"), UNSENT_MAX);
         // The kernel rounds up to its ticks.
         for time in [socket.read_timeout(), socket.write_timeout()] {
-            assert!(time.expect("an option").is_some_and(|time| (CLIENT_WAIT..CLIENT_WAIT * 4).contains(&time)));
+            assert!(time.expect("an option").is_some_and(|time| (INLINE_WAIT..INLINE_WAIT * 4).contains(&time)));
         }
     }
 

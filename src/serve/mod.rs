@@ -1,10 +1,10 @@
-//! The server: an acceptor, a channel, a fixed pool of workers, and the lots.
+//! The server: an acceptor, a channel, a fixed pool of workers, and two pollers.
 //!
-//! Begin with `connection`, the road of a request. Around it: `listener`, `acceptor` and `admission` (who comes in),
-//! `pool` (what the threads share), `worker` and `places` (which workers take from the channel), `exchange` (a request and
-//! its answer), `input`, `receive`, `transfer`, `file_read` and `headroom` (the bytes in and out), `lot`, `keeper` and `wake`
-//! (where connections wait for their clients), `disk` (where they wait for a file system), `send_queue` (what clients have
-//! not acknowledged), `quota` (what is limited), `sync` (what the threads share it with), `stop` (the end).
+//! Begin with `connection`, the road of a request. Around it: `listener`, `acceptor` and `admission` (which connections come in),
+//! `pool` (what the threads share), `worker` and `run_slots` (which workers take from the channel), `exchange` (a request and
+//! its answer), `read_buffer`, `receive`, `transfer`, `file_read` and `send_budget` (the bytes in and out), `inbox`, `poller`
+//! and `waker` (where connections wait for their clients), `disk` (where they wait for a file system), `send_queue` (what
+//! clients have not acknowledged), `quota` (what is limited), `sync` (std or loom), `shutdown` (the end).
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -25,33 +25,33 @@ mod connection;
 mod disk;
 mod exchange;
 mod file_read;
-mod headroom;
-mod input;
-mod keeper;
+#[cfg(any(test, fuzzing))]
+pub mod harness;
+mod inbox;
 mod listener;
-mod lot;
-mod places;
+mod poller;
 mod pool;
 mod quota;
+mod read_buffer;
 mod receive;
-#[cfg(any(test, fuzzing))]
-pub mod rehearsal;
+mod run_slots;
+mod send_budget;
 mod send_queue;
-mod stop;
+mod shutdown;
 mod sync;
 mod transfer;
-mod wake;
+mod waker;
 mod worker;
 
 pub use listener::Listener;
 pub use pool::default_workers;
-pub use stop::Stop;
-pub use transfer::By;
+pub use shutdown::Shutdown;
+pub use transfer::SendMethod;
 
-use keeper::Keeper;
+use poller::Poller;
 use pool::Pool;
 
-/// Threads of a server beside its workers: acceptor and the two lots. The process has five more: main, content, signals,
+/// Threads of a server beside its workers: acceptor and two pollers. The process has five more: main, content, signals,
 /// diagnostics, access log.
 pub const THREADS_BESIDE_WORKERS: usize = 3;
 
@@ -59,7 +59,7 @@ pub const THREADS_BESIDE_WORKERS: usize = 3;
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub workers: NonZeroUsize,
-    /// Connections served at once; further ones are told so with 503.
+    /// Connections served at once; further ones get 503.
     pub max_connections: usize,
     /// How long a connection may wait for a request to begin.
     pub idle_timeout: Duration,
@@ -70,7 +70,7 @@ pub struct Settings {
     /// How long answers under way may take to finish when the server ends.
     pub drain_timeout: Duration,
     pub parts: Parts,
-    pub transfer: By,
+    pub transfer: SendMethod,
     /// Whose web pages may play what is served.
     pub cors: Option<Cors>,
 }
@@ -81,12 +81,12 @@ enum Event {
     Ended,
     Panicked,
     /// What was under way when the time to finish was over has been cut.
-    Cut,
+    Aborted,
 }
 
 /// How long the threads may take to end after connections were cut. One that still waits for a file system ends with the
 /// process.
-const CUT_TIME: Duration = Duration::from_secs(1);
+const ABORT_TIME: Duration = Duration::from_secs(1);
 
 /// Serves the site on the listener until `stop` says so and the answers under way are finished, or cut. The process should
 /// end then: a thread that waits for a file system that hangs is left behind.
@@ -98,10 +98,10 @@ pub fn run(
     listener: Listener,
     site: Arc<Site>,
     log: Option<AccessLog>,
-    stop: Arc<Stop>,
+    shutdown: Arc<Shutdown>,
 ) -> io::Result<()> {
     let (sender, events) = unbounded();
-    let pool = Arc::new(Pool::new(settings.clone(), site, log, stop, sender)?);
+    let pool = Arc::new(Pool::new(settings.clone(), site, log, shutdown, sender)?);
     let threads = start(&pool, listener)?;
     wait(threads, &events)
 }
@@ -112,9 +112,9 @@ fn start(pool: &Arc<Pool>, listener: Listener) -> io::Result<usize> {
         spawn(pool, format!("worker-{number}"), worker::work)?;
     }
     let permit = pool.admission.acceptor();
-    spawn(pool, "settled-lot".into(), |pool| Keeper::new(pool, &pool.settled, None).keep())?;
-    spawn(pool, "recent-lot".into(), |pool| {
-        Keeper::new(pool, &pool.recent, Some(&pool.settled)).keep();
+    spawn(pool, "poll-inactive".into(), |pool| Poller::new(pool, &pool.inactive, None).run())?;
+    spawn(pool, "poll-active".into(), |pool| {
+        Poller::new(pool, &pool.active, Some(&pool.inactive)).run();
         pool.end();
     })?;
     spawn(pool, "acceptor".into(), move |pool| acceptor::accept(pool, listener, permit))?;
@@ -152,7 +152,7 @@ fn wait(threads: usize, events: &Receiver<Event>) -> io::Result<()> {
             Some(Event::Ended) => running -= 1,
             // Better a server that is started again than one that answers nothing.
             Some(Event::Panicked) => return Err(io::Error::other("a thread that every connection needs has panicked")),
-            Some(Event::Cut) => until = Some(Instant::now() + CUT_TIME),
+            Some(Event::Aborted) => until = Some(Instant::now() + ABORT_TIME),
             None => {
                 log::warn!("threads that still wait for a file system: {running}; they end with the process");
                 break;

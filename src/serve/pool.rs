@@ -1,5 +1,4 @@
-//! What the threads share: the channel and the places at it, the lots, the buffers, and the count of workers that wait for a
-//! client.
+//! What the threads share: the channel, run slots, permits, the inboxes of the pollers, and buffers.
 
 use std::fs::File;
 use std::io;
@@ -13,24 +12,24 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::admission::Admission;
 use super::connection::{Connection, Wakeup};
 use super::disk::{self, DiskPermits};
-use super::lot::{Lot, Parked};
-use super::places::Places;
+use super::inbox::{Parked, PollInbox};
 use super::quota::Quota;
+use super::run_slots::RunSlots;
 use super::send_queue::SendQueues;
-use super::stop::Stop;
+use super::shutdown::Shutdown;
 use super::transfer::CHUNK;
-use super::wake::Wake;
+use super::waker::Waker;
 use super::{Event, Settings};
 use crate::limits::{SHED_MAX, UNFINISHED_HEADS_MAX};
 use crate::ops::AccessLog;
 use crate::site::{FileSystem, Site};
 
-/// How long a worker may wait for a client while nobody else needs it: long enough for the next request of a client that
-/// asks without pause (which saves it the way through the lot), and short beside what a person notices.
-pub(super) const CLIENT_WAIT: Duration = Duration::from_millis(5);
+/// How long a worker may block on a client while nothing else needs it: long enough for the next request of a client that
+/// asks without pause (which saves it the way through the poller), and short beside what a person notices.
+pub(super) const INLINE_WAIT: Duration = Duration::from_millis(5);
 
-/// So many connections that are parked and may be ready soon are a crowd: no worker waits for one of them.
-pub(super) const CROWD: usize = 8;
+/// With this many active connections no worker blocks on one of them.
+pub(super) const BUSY_THRESHOLD: usize = 8;
 
 /// What the channel carries.
 #[derive(Debug)]
@@ -54,23 +53,23 @@ pub(super) enum Waiter {
 pub(super) type DiskPermit = disk::DiskPermit<Waiter>;
 pub(super) type ContentFile = disk::ContentFile<Waiter>;
 
-/// Everything that acceptor, workers and lots share.
+/// Everything that acceptor, workers and pollers share.
 #[derive(Debug)]
 pub(super) struct Pool {
     pub settings: Settings,
     pub site: Arc<Site>,
     pub log: Option<AccessLog>,
-    pub stop: Arc<Stop>,
-    /// Where connections are parked.
-    pub recent: Lot,
-    /// Where those wait that were parked and not ready for long.
-    pub settled: Lot,
+    pub shutdown: Arc<Shutdown>,
+    /// Where workers park connections.
+    pub active: PollInbox,
+    /// Where the active poller leaves connections without an event for a while.
+    pub inactive: PollInbox,
     pub admission: Arc<Admission>,
     pub disk: Arc<DiskPermits<Waiter>>,
-    pub places: Places,
-    /// How many transfers have [`Headroom`](super::headroom::Headroom).
-    pub headroom: Arc<AtomicUsize>,
-    /// Bytes of request heads that have begun and are parked.
+    pub run_slots: RunSlots,
+    /// How many transfers have [`SendBudget`](super::send_budget::SendBudget).
+    pub send_budget: Arc<AtomicUsize>,
+    /// Bytes of request heads that have arrived and are parked.
     pub unfinished_heads: Arc<Quota>,
     pub send_queues: SendQueues,
     /// Where the thread that runs the server hears of the others.
@@ -88,19 +87,19 @@ pub(super) struct Pool {
     reads: AtomicUsize,
 }
 
-/// The right of a worker to wait for its client; given back when dropped.
-pub(super) struct Leisure<'a>(&'a AtomicUsize);
+/// A permit of a worker to block on its client; released when dropped.
+pub(super) struct BlockPermit<'a>(&'a AtomicUsize);
 
 impl Pool {
     pub fn new(
         settings: Settings,
         site: Arc<Site>,
         log: Option<AccessLog>,
-        stop: Arc<Stop>,
+        shutdown: Arc<Shutdown>,
         events: Sender<Event>,
     ) -> io::Result<Self> {
-        let (recent, settled) = (Lot::new(Wake::new()?), Lot::new(Wake::new()?));
-        let admission = Admission::new(settings.max_connections, [recent.bell(), settled.bell()].map(Arc::clone));
+        let (active, inactive) = (PollInbox::new(Waker::new()?), PollInbox::new(Waker::new()?));
+        let admission = Admission::new(settings.max_connections, [active.waker(), inactive.waker()].map(Arc::clone));
         // Sending never blocks: there is room for every connection that there can be, for a close by every worker, and for
         // the end of every worker.
         let (sender, receiver) = bounded(settings.max_connections + SHED_MAX + 2 * settings.workers.get());
@@ -120,13 +119,13 @@ impl Pool {
             settings,
             site,
             log,
-            stop,
-            recent,
-            settled,
+            shutdown,
+            active,
+            inactive,
             admission,
             disk,
-            places: Places::new(processors()),
-            headroom: Arc::default(),
+            run_slots: RunSlots::new(processors()),
+            send_budget: Arc::default(),
             unfinished_heads: Quota::new(UNFINISHED_HEADS_MAX),
             send_queues: SendQueues::new(),
             events,
@@ -146,10 +145,10 @@ impl Pool {
         self.send(Task::Serve(connection, wakeup));
     }
 
-    /// Lets a connection wait for a disk permit, watched by the lot of the recent.
+    /// Lets a connection wait for a disk permit, watched by the active poller.
     pub fn wait_for_disk(&self, file_system: FileSystem, parked: Parked) {
         if self.disk.wait(file_system, Waiter::Connection(parked)) {
-            self.recent.wake();
+            self.active.wake();
         }
     }
 
@@ -166,11 +165,11 @@ impl Pool {
 
     /// The next task of a worker.
     pub fn next(&self) -> Task {
-        // Who is awake without a place, after it has waited elsewhere, may as well take what is there.
+        // A worker that is awake without a slot, as it blocked elsewhere, may as well take what is there.
         if let Ok(task) = self.receiver.try_recv() {
             return task;
         }
-        self.places.take();
+        self.run_slots.acquire();
         self.receiver.recv().expect("the pool holds a sender itself")
     }
 
@@ -179,29 +178,28 @@ impl Pool {
         self.receiver.len()
     }
 
-    /// The right to wait for a client for up to [`CLIENT_WAIT`]: only while no connection waits for a worker or is about to,
-    /// and for no more than half of the pool, so that the other half is there for whoever comes meanwhile. The place is passed
-    /// on with it.
-    pub fn leisure(&self) -> Option<Leisure<'_>> {
-        if self.queued() > 0 || self.recent.lively() >= CROWD {
+    /// A permit to block on a client for up to [`INLINE_WAIT`]: only while no connection waits for a worker or is about to, and
+    /// for half of the pool at most. The run slot is released with it.
+    pub fn try_block(&self) -> Option<BlockPermit<'_>> {
+        if self.queued() > 0 || self.active.active_count() >= BUSY_THRESHOLD {
             return None;
         }
-        let leisure = Leisure(&self.waiting);
+        let try_block = BlockPermit(&self.waiting);
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
         (before < self.settings.workers.get() / 2).then(|| {
-            self.places.pass_on();
-            leisure
+            self.run_slots.release();
+            try_block
         })
     }
 
-    /// Whether the worker may block on this file system: with the `permit` that it has, or with one that is to be had. The
-    /// place is passed on then.
+    /// Whether the worker may block on this file system, with the `permit` that it has or with a free one. The run slot is
+    /// released then.
     pub fn may_block(&self, file_system: FileSystem, permit: &mut Option<DiskPermit>) -> bool {
         if permit.as_ref().is_none_or(|permit| permit.file_system() != file_system) {
             *permit = self.disk.try_acquire(file_system);
         }
         if permit.is_some() {
-            self.places.pass_on();
+            self.run_slots.release();
         }
         permit.is_some()
     }
@@ -249,7 +247,7 @@ impl From<File> for Waiter {
     }
 }
 
-impl Drop for Leisure<'_> {
+impl Drop for BlockPermit<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

@@ -5,39 +5,39 @@ use rustix::net::{RecvFlags, recv};
 use socket2::Socket;
 
 use super::connection::Pause;
-use super::input::Input;
-use super::lot::Interest;
+use super::inbox::Interest;
 use super::pool::Pool;
+use super::read_buffer::ReadBuffer;
 
 /// How a worker may receive next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Receive {
-    /// The lot said that there is something, or the connection is new: try, and block if the worker has the leisure.
+    /// The poller saw something, or the connection is new: try, and block if the worker may.
     TryThenBlock,
-    /// After an answer: block if the worker has the leisure. To try would be in vain, as the client has not even read it.
+    /// After an answer: block if the worker may. To try would be in vain, as the client has not even read it.
     Block,
-    /// The lot waits for slow senders, and keeps their deadlines.
+    /// The poller waits for slow senders, and keeps their deadlines.
     Park,
 }
 
 /// Receives what is there, or what comes while the worker may wait for it.
-pub(super) fn receive(socket: &Socket, pool: &Pool, input: &mut Input, how: Receive) -> Result<(), Pause> {
+pub(super) fn receive(socket: &Socket, pool: &Pool, read_buffer: &mut ReadBuffer, how: Receive) -> Result<(), Pause> {
     if how == Receive::TryThenBlock {
-        match receive_with(socket, input, RecvFlags::DONTWAIT) {
+        match receive_with(socket, read_buffer, RecvFlags::DONTWAIT) {
             Err(Pause::Wait(_)) => {}
             received => return received,
         }
     }
-    let leisure = if how == Receive::Park { None } else { pool.leisure() };
-    let Some(_leisure) = leisure else { return Err(Pause::Wait(Interest::Readable)) };
-    receive_with(socket, input, RecvFlags::empty())
+    let try_block = if how == Receive::Park { None } else { pool.try_block() };
+    let Some(_block_permit) = try_block else { return Err(Pause::Wait(Interest::Readable)) };
+    receive_with(socket, read_buffer, RecvFlags::empty())
 }
 
-fn receive_with(socket: &Socket, input: &mut Input, flags: RecvFlags) -> Result<(), Pause> {
-    match recv(socket, input.room(), flags) {
+fn receive_with(socket: &Socket, read_buffer: &mut ReadBuffer, flags: RecvFlags) -> Result<(), Pause> {
+    match recv(socket, read_buffer.spare(), flags) {
         Ok((_, 0)) => Err(Pause::End),
         Ok((_, count)) => {
-            input.received(count);
+            read_buffer.received(count);
             Ok(())
         }
         Err(Errno::INTR) => Ok(()),
@@ -47,20 +47,26 @@ fn receive_with(socket: &Socket, input: &mut Input, flags: RecvFlags) -> Result<
 }
 
 /// Receives and drops what a client still sends, until it has closed its side too (RFC 9112 section 9.6).
-pub(super) fn linger(socket: &Socket, left: &mut u64, pool: &Pool, input: &mut Input, how: Receive) -> Pause {
-    input.consume(input.bytes().len());
-    let mut received = receive(socket, pool, input, how);
+pub(super) fn linger(
+    socket: &Socket,
+    left: &mut u64,
+    pool: &Pool,
+    read_buffer: &mut ReadBuffer,
+    how: Receive,
+) -> Pause {
+    read_buffer.consume(read_buffer.bytes().len());
+    let mut received = receive(socket, pool, read_buffer, how);
     loop {
         if let Err(pause) = received {
             return pause;
         }
-        let dropped = input.bytes().len();
+        let dropped = read_buffer.bytes().len();
         if dropped as u64 >= *left {
             return Pause::End;
         }
-        input.consume(dropped);
+        read_buffer.consume(dropped);
         *left -= dropped as u64;
-        received = receive_with(socket, input, RecvFlags::DONTWAIT);
+        received = receive_with(socket, read_buffer, RecvFlags::DONTWAIT);
     }
 }
 

@@ -9,16 +9,16 @@ use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 use super::connection::{Connection, Next, Wakeup};
-use super::input::Input;
-use super::lot::Interest;
+use super::harness::{Harness, SECRET, Transcript, furnish};
+use super::inbox::Interest;
 use super::pool::{ContentFile, DiskPermit, Task};
-use super::rehearsal::{Heard, SECRET, Stage, furnish};
+use super::read_buffer::ReadBuffer;
 use super::transfer::Transfer;
 use super::*;
 use crate::bytes::Bytes;
 use crate::http::multipart::Section;
 use crate::http::range::PartPolicy;
-use crate::site::{FileSystem, Hidden, Kind};
+use crate::site::{AccessRules, FileSystem, Kind};
 
 /// Serves a folder with `a.txt` on two workers while the test runs, and ends when it has run.
 fn serving(test: impl FnOnce(SocketAddr, &Pool)) {
@@ -31,7 +31,7 @@ fn serving_with(change: impl FnOnce(&mut Settings), test: impl FnOnce(SocketAddr
     let address = listener.addresses().expect("it is bound")[0];
     let threads = start(&pool, listener).expect("threads");
     {
-        let _end = Finish(&pool.stop);
+        let _end = Finish(&pool.shutdown);
         test(address, &pool);
     }
     wait(threads, &events).expect("no thread panicked");
@@ -40,7 +40,7 @@ fn serving_with(change: impl FnOnce(&mut Settings), test: impl FnOnce(SocketAddr
 /// Bytes of `large.bin`.
 const LARGE: usize = 300 * 1024;
 
-/// What such a server shares, before it has begun.
+/// What such a server shares, before it has arrived.
 fn pool() -> (TempDir, Arc<Pool>, Receiver<Event>) {
     pool_with(|_| {})
 }
@@ -49,7 +49,8 @@ fn pool_with(change: impl FnOnce(&mut Settings)) -> (TempDir, Arc<Pool>, Receive
     let content = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(content.path().join("a.txt"), "text").expect("a file");
     std::fs::write(content.path().join("large.bin"), vec![b'x'; LARGE]).expect("a file");
-    let site = Site::scan(content.path(), Hidden::new([]).expect("no further folders")).expect("the folder is there");
+    let site =
+        Site::scan(content.path(), AccessRules::new([]).expect("no further folders")).expect("the folder is there");
     let second = Duration::from_secs(1);
     let mut settings = Settings {
         workers: NonZeroUsize::new(2).expect("not zero"),
@@ -59,22 +60,22 @@ fn pool_with(change: impl FnOnce(&mut Settings)) -> (TempDir, Arc<Pool>, Receive
         stall_timeout: 60 * second,
         drain_timeout: second,
         parts: Parts { policy: PartPolicy::Always, size: Bytes(100) },
-        transfer: By::Pread,
+        transfer: SendMethod::Pread,
         cors: None,
     };
     change(&mut settings);
-    let stop = Arc::new(Stop::new().expect("a descriptor"));
+    let shutdown = Arc::new(Shutdown::new().expect("a descriptor"));
     let (sender, events) = unbounded();
-    let pool = Pool::new(settings, Arc::new(site), None, stop, sender).expect("descriptors");
+    let pool = Pool::new(settings, Arc::new(site), None, shutdown, sender).expect("descriptors");
     (content, Arc::new(pool), events)
 }
 
 /// Ends the server when the test ends, however that ends.
-struct Finish<'a>(&'a Stop);
+struct Finish<'a>(&'a Shutdown);
 
 impl Drop for Finish<'_> {
     fn drop(&mut self) {
-        self.0.finish();
+        self.0.drain();
     }
 }
 
@@ -92,7 +93,7 @@ fn answer(mut stream: TcpStream) -> String {
     answer
 }
 
-/// After so long a test gives up.
+/// After this long a test gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const GET_A: &str = "GET /a.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
@@ -127,7 +128,7 @@ fn wait_for(pool: &Pool, waiting: usize) {
 }
 
 #[test]
-fn whoever_waits_for_the_disk_holds_no_worker() {
+fn a_read_that_waits_for_a_disk_permit_holds_no_worker() {
     serving(|address, pool| {
         let held = permit(pool).expect("nobody else wants it");
         pool.set_cold(true);
@@ -146,7 +147,7 @@ fn whoever_waits_for_the_disk_holds_no_worker() {
 }
 
 #[test]
-fn whoever_asks_for_what_only_the_disk_knows_holds_no_worker() {
+fn a_lookup_that_waits_for_a_disk_permit_holds_no_worker() {
     serving(|address, pool| {
         let held = permit(pool).expect("nobody else wants it");
         // Names that nobody has asked for are in no memory.
@@ -162,14 +163,14 @@ fn whoever_asks_for_what_only_the_disk_knows_holds_no_worker() {
 }
 
 #[test]
-fn whoever_leaves_while_it_waits_for_the_disk_is_not_read_for() {
+fn no_file_is_read_for_a_client_that_left_while_it_waited() {
     serving(|address, pool| {
         let held = permit(pool).expect("nobody else wants it");
         pool.set_cold(true);
         let gone: Vec<TcpStream> = (0..5).map(|_| asking(address, GET_A)).collect();
         let waiting = asking(address, GET_A);
         wait_for(pool, 6);
-        // With the head of the answer unread, so that the server is told.
+        // With the head of the answer unread, so that the server gets a reset.
         drop(gone);
         drop(held);
         assert_is_a(&answer(waiting));
@@ -187,26 +188,26 @@ fn what_is_not_in_memory_is_read_from_the_disk() {
 }
 
 #[test]
-fn whoever_waits_leaves_its_place_to_others() {
+fn a_blocking_worker_releases_its_run_slot() {
     let (_content, pool, _events) = pool();
     let pool = &*pool;
-    let all = pool.places.count_free();
-    pool.places.take();
-    assert_eq!(pool.places.count_free(), all - 1);
-    drop(pool.leisure().expect("nobody else waits for a client"));
-    assert_eq!(pool.places.count_free(), all);
+    let all = pool.run_slots.count_free();
+    pool.run_slots.acquire();
+    assert_eq!(pool.run_slots.count_free(), all - 1);
+    drop(pool.try_block().expect("nobody else waits for a client"));
+    assert_eq!(pool.run_slots.count_free(), all);
 
-    let _nobody_else_waits_for_a_client = pool.leisure();
+    let _nobody_else_waits_for_a_client = pool.try_block();
     let free_after = |request: &str| {
-        pool.places.take();
+        pool.run_slots.acquire();
         let (server, mut client) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
         client.write_all(request.as_bytes()).expect("the server receives");
         Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit()).run(
             Wakeup::New,
             pool,
-            &mut Input::new(),
+            &mut ReadBuffer::new(),
         );
-        pool.places.count_free()
+        pool.run_slots.count_free()
     };
     assert_eq!(free_after(&GET_A.replace("a.txt", "confidential")), all - 1, "nothing is waited for");
     assert_eq!(free_after(&GET_A.replace("a.txt", "unknown")), all);
@@ -219,7 +220,7 @@ fn an_answer_without_a_file_keeps_no_disk_permit() {
     let (_content, pool, _events) = pool();
     let pool = &*pool;
     let text = Section { text: b"HTTP/1.1 404 Not Found\r\n\r\n".to_vec(), bytes: 0..0 };
-    let mut transfer = Transfer::new(By::Pread, text.text.len(), None, text, Vec::new());
+    let mut transfer = Transfer::new(SendMethod::Pread, text.text.len(), None, text, Vec::new());
     transfer.allow_disk(permit(pool).expect("nobody else wants it"));
     assert!(permit(pool).is_some());
 }
@@ -260,7 +261,7 @@ fn a_client_that_waits_for_the_disk_is_cut_at_the_end() {
         pool.set_cold(true);
         let waiting = asking(address, GET_A);
         wait_for(pool, 1);
-        pool.stop.finish();
+        pool.shutdown.drain();
         assert!(!answer(waiting).ends_with("text"), "it has had the head at most");
         drop(held);
     });
@@ -293,7 +294,7 @@ fn a_remote_file_is_closed_by_a_worker_with_a_permit() {
 #[test]
 fn without_a_permit_sendfile_gives_way_to_the_buffer() {
     serving_with(
-        |settings| (settings.transfer, settings.parts.size) = (By::Sendfile, Bytes(LARGE as u64)),
+        |settings| (settings.transfer, settings.parts.size) = (SendMethod::Sendfile, Bytes(LARGE as u64)),
         |address, pool| {
             let _held = permit(pool).expect("nobody else wants it");
             let large = answer(asking(address, &GET_A.replace("a.txt", "large.bin")));
@@ -320,10 +321,10 @@ fn a_head_in_several_pieces_is_not_sent_slowly_until_it_takes_long() {
     loop {
         client.write_all(b"x").expect("the server receives");
         thread::sleep(Duration::from_millis(1));
-        let next = connection.run(Wakeup::Ready(Instant::now()), &pool, &mut Input::new());
+        let next = connection.run(Wakeup::Ready(Instant::now()), &pool, &mut ReadBuffer::new());
         let Next::Park(parked) = next else { panic!("the head is unfinished") };
         seen.push(parked.interest);
-        if parked.interest == Interest::Drops {
+        if parked.interest == Interest::SlowRead {
             break;
         }
         connection = parked.connection;
@@ -341,7 +342,7 @@ fn seeds() -> Vec<(String, Vec<u8>)> {
     entries.map(read).collect()
 }
 
-fn without_dates(heard: Heard) -> (String, bool) {
+fn without_dates(heard: Transcript) -> (String, bool) {
     let text = String::from_utf8_lossy(&heard.bytes);
     assert!(!text.contains(SECRET));
     let lines =
@@ -353,16 +354,16 @@ fn without_dates(heard: Heard) -> (String, bool) {
 fn what_is_said_in_any_two_pieces_is_answered_as_if_it_came_at_once() {
     let content = tempfile::tempdir().expect("a temporary folder");
     furnish(content.path()).expect("it is empty");
-    let stage = Stage::new(content.path());
+    let harness = Harness::new(content.path());
     let seeds = seeds();
     assert!(seeds.len() > 50, "the seeds are found");
     for (name, said) in seeds {
-        let at_once = without_dates(stage.hears([&said[..]]));
+        let at_once = without_dates(harness.hears([&said[..]]));
         for cut in 1..said.len() {
             let (one, other) = said.split_at(cut);
-            assert_eq!(without_dates(stage.hears([one, other])), at_once, "{name} cut at {cut}");
+            assert_eq!(without_dates(harness.hears([one, other])), at_once, "{name} cut at {cut}");
         }
-        let byte_by_byte = without_dates(stage.hears(said.chunks(1)));
+        let byte_by_byte = without_dates(harness.hears(said.chunks(1)));
         assert_eq!(byte_by_byte, at_once, "{name} byte by byte");
     }
 }
@@ -375,21 +376,21 @@ fn only_the_request_that_was_there_had_begun() {
         let (server, mut client) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
         let mut connection = Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit());
         connection.found_ready(then);
-        assert_eq!(connection.begun(request), then);
-        assert!(connection.begun(request) > then, "another may have come since");
+        assert_eq!(connection.arrived(request), then);
+        assert!(connection.arrived(request) > then, "another may have come since");
         connection.found_ready(then);
-        assert!(connection.begun(b"\r\nGET /") > then, "only an empty line may have been there");
+        assert!(connection.arrived(b"\r\nGET /") > then, "only an empty line may have been there");
 
         // To be ready for more of an answer says nothing of a request.
-        let _nobody_waits_for_the_client = pool.leisure();
+        let _nobody_waits_for_the_client = pool.try_block();
         client.write_all(request).expect("the server receives");
         while send(&connection, &[0; 4096], SendFlags::DONTWAIT).is_ok() {}
-        let Next::Park(parked) = connection.run(Wakeup::New, pool, &mut Input::new()) else {
+        let Next::Park(parked) = connection.run(Wakeup::New, pool, &mut ReadBuffer::new()) else {
             panic!("its client takes nothing")
         };
         assert_eq!(parked.interest, Interest::Writable);
         let mut connection = parked.connection;
         connection.found_ready(then);
-        assert!(connection.begun(request) > then);
+        assert!(connection.arrived(request) > then);
     });
 }

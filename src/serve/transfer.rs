@@ -12,8 +12,8 @@ use rustix::net::{SendFlags, send};
 use socket2::Socket;
 
 use super::file_read::{is_cached, name_of, read_at};
-use super::headroom::Headroom;
 use super::pool::{ContentFile, DiskPermit, Pool};
+use super::send_budget::SendBudget;
 use crate::bytes::Bytes;
 use crate::http::multipart::Section;
 use crate::limits::UNSENT_MAX_OF_FEW;
@@ -24,10 +24,10 @@ use crate::site::{FileSystem, Kind};
 pub(super) const CHUNK: usize = 256 * 1024;
 
 /// Bytes that a transfer may send before those that wait for a worker have their turn.
-const TURN: Bytes = Bytes(1024 * 1024);
+const QUANTUM: Bytes = Bytes(1024 * 1024);
 
 /// The same while more connections wait than there are workers.
-const SHORT_TURN: Bytes = Bytes(256 * 1024);
+const SHORT_QUANTUM: Bytes = Bytes(256 * 1024);
 
 /// An answer under way: what is still to be sent. Between turns it is nothing but this; any worker can take it up.
 #[derive(Debug)]
@@ -42,22 +42,22 @@ pub(super) struct Transfer {
     sent: u64,
     /// Has been waited for, and not used yet.
     disk_permit: Option<DiskPermit>,
-    by: By,
+    method: SendMethod,
     /// Whether the socket was made so for sendfile(2), until all is sent.
     is_nonblocking: bool,
-    headroom: Option<Headroom>,
+    send_budget: Option<SendBudget>,
 }
 
 /// How the bytes of a file come to the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
+pub enum SendMethod {
     /// By way of a buffer: pread(2) and send(2).
     Pread,
     /// Without a copy: sendfile(2).
     Sendfile,
 }
 
-/// Bytes that go by way of the buffer even so: with the head of the answer, in one send. A small file is cheaper to copy
+/// Bytes that go through the buffer even so: with the head of the answer, in one send. A small file is cheaper to copy
 /// than a second system call.
 const FIRST_COPY: usize = 64 * 1024;
 
@@ -67,11 +67,11 @@ pub(super) enum Progress {
     /// All is sent.
     Done,
     /// The client takes no more for now.
-    Full,
+    WouldBlock,
     /// What comes next may block on this file system, and there is no permit for that.
     DiskBusy(FileSystem),
     /// Others wait, and this transfer had its share.
-    TurnOver,
+    QuantumSpent,
     /// The client has gone, the server has no more time, or the file has become shorter than it was when the answer began:
     /// what is missing can neither be sent nor be made up (RFC 9112 section 6.3).
     Broken,
@@ -79,7 +79,13 @@ pub(super) enum Progress {
 
 impl Transfer {
     /// An answer whose first `head_length` bytes are its head.
-    pub fn new(by: By, head_length: usize, file: Option<ContentFile>, section: Section, further: Vec<Section>) -> Self {
+    pub fn new(
+        method: SendMethod,
+        head_length: usize,
+        file: Option<ContentFile>,
+        section: Section,
+        further: Vec<Section>,
+    ) -> Self {
         let further = further.into_iter();
         Transfer {
             file,
@@ -89,9 +95,9 @@ impl Transfer {
             head_length,
             sent: 0,
             disk_permit: None,
-            by,
+            method,
             is_nonblocking: false,
-            headroom: None,
+            send_budget: None,
         }
     }
 
@@ -116,16 +122,16 @@ impl Transfer {
         if self.disk_permit.is_some() && has_left(socket) {
             return Progress::Broken;
         }
-        if self.sent == 0 && self.headroom.is_none() && !self.is_nearly_done() {
-            self.headroom = Headroom::take(&pool.headroom, socket);
+        if self.sent == 0 && self.send_budget.is_none() && !self.is_nearly_done() {
+            self.send_budget = SendBudget::take(&pool.send_budget, socket);
         }
-        let turn_began = self.sent();
+        let sent_before = self.sent();
         loop {
             // What is in the socket when all is sent pins memory for as long as the client pauses then.
             if self.is_nearly_done()
-                && let Some(headroom) = self.headroom.take()
+                && let Some(send_budget) = self.send_budget.take()
             {
-                headroom.give_back(socket);
+                send_budget.give_back(socket);
             }
             let sent = if self.may_send_file() {
                 self.send_file(socket, pool)
@@ -135,24 +141,24 @@ impl Transfer {
                 pool.with_buffer(|buffer| self.send_copy(buffer, socket, pool))
             };
             match sent {
-                Ok(Taken::All) => {}
-                Ok(Taken::Some) => return Progress::Full,
+                Ok(Sent::All) => {}
+                Ok(Sent::Short) => return Progress::WouldBlock,
                 Err(progress) => return progress,
             }
             if self.is_done() {
                 if self.is_nonblocking {
-                    // For the next request the worker may wait again; if it cannot, the lot does.
+                    // For the next request the worker may wait again; if it cannot, the poller does.
                     let _ = ioctl_fionbio(socket, false);
                 }
                 return Progress::Done;
             }
-            if pool.stop.is_cut() {
+            if pool.shutdown.is_aborted() {
                 return Progress::Broken;
             }
             let queued = pool.queued();
-            let turn = if queued > pool.settings.workers.get() { SHORT_TURN } else { TURN };
-            if queued > 0 && self.sent() - turn_began >= turn.0 {
-                return Progress::TurnOver;
+            let quantum = if queued > pool.settings.workers.get() { SHORT_QUANTUM } else { QUANTUM };
+            if queued > 0 && self.sent() - sent_before >= quantum.0 {
+                return Progress::QuantumSpent;
             }
         }
     }
@@ -167,31 +173,33 @@ impl Transfer {
         self.section.bytes.is_empty() && self.further.as_slice().is_empty()
     }
 
-    fn send_text(&mut self, socket: &Socket, pool: &Pool) -> Result<Taken, Progress> {
+    fn send_text(&mut self, socket: &Socket, pool: &Pool) -> Result<Sent, Progress> {
         let text = &self.section.text[self.text_sent..];
         let sent = send_once(socket, text, pool).map_err(Progress::of)?;
-        let taken = Taken::of(sent, text.len());
+        let taken = Sent::of(sent, text.len());
         self.count(sent);
         Ok(taken)
     }
 
     /// Sends from the buffer, which is filled from the file.
-    fn send_copy(&mut self, buffer: &mut [u8], socket: &Socket, pool: &Pool) -> Result<Taken, Progress> {
-        let buffer = if self.by == By::Sendfile { &mut buffer[..FIRST_COPY] } else { buffer };
+    fn send_copy(&mut self, buffer: &mut [u8], socket: &Socket, pool: &Pool) -> Result<Sent, Progress> {
+        let buffer = if self.method == SendMethod::Sendfile { &mut buffer[..FIRST_COPY] } else { buffer };
         let filled = self.fill(buffer, pool)?;
         let sent = send_once(socket, &buffer[..filled], pool).map_err(Progress::of)?;
         self.count(sent);
-        Ok(Taken::of(sent, filled))
+        Ok(Sent::of(sent, filled))
     }
 
     /// Whether what comes next is nothing but bytes of the file, and the kernel shall move them.
     fn may_send_file(&self) -> bool {
-        self.by == By::Sendfile && self.text_sent == self.section.text.len() && !self.section.bytes.is_empty()
+        self.method == SendMethod::Sendfile
+            && self.text_sent == self.section.text.len()
+            && !self.section.bytes.is_empty()
     }
 
     /// Lets the kernel move bytes from the file to the socket. It cannot be told not to block on the disk, so what may not be
     /// in memory needs a permit; without one, what is in memory goes by the buffer.
-    fn send_file(&mut self, socket: &Socket, pool: &Pool) -> Result<Taken, Progress> {
+    fn send_file(&mut self, socket: &Socket, pool: &Pool) -> Result<Sent, Progress> {
         let Some(file) = &self.file else { return Err(Progress::Broken) };
         let mut permit = self.disk_permit.take();
         let bytes = self.section.bytes.start..self.section.bytes.end.min(self.section.bytes.start + CHUNK as u64);
@@ -204,8 +212,8 @@ impl Transfer {
             return pool.with_buffer(|buffer| self.send_copy(buffer, socket, pool));
         }
         if !self.is_nonblocking {
-            // Nor can it be told for one call not to block on the client. Until all is sent the connection waits in the
-            // lot only.
+            // Nor can it be told for one call not to block on the client. Until all is sent the connection waits in the poller
+            // only.
             ioctl_fionbio(socket, true).map_err(Progress::of)?;
             self.is_nonblocking = true;
         }
@@ -217,13 +225,13 @@ impl Transfer {
                 Err(error @ Errno::IO) => return Err(unreadable(file, position, &error.into())),
                 Ok(sent) => {
                     self.count(sent);
-                    return Ok(Taken::of(sent, wanted));
+                    return Ok(Sent::of(sent, wanted));
                 }
                 Err(Errno::INTR) => {}
                 // Not every file system can.
                 Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                    self.by = By::Pread;
-                    return Ok(Taken::All);
+                    self.method = SendMethod::Pread;
+                    return Ok(Sent::All);
                 }
                 Err(error) => return Err(Progress::of(error)),
             }
@@ -299,21 +307,21 @@ fn has_left(socket: &Socket) -> bool {
 }
 
 /// What a socket took of what it was given.
-enum Taken {
+enum Sent {
     All,
-    Some,
+    Short,
 }
 
-impl Taken {
+impl Sent {
     fn of(sent: usize, given: usize) -> Self {
-        if sent < given { Taken::Some } else { Taken::All }
+        if sent < given { Sent::Short } else { Sent::All }
     }
 }
 
 impl Progress {
     /// What it means that a socket takes nothing.
     fn of(error: Errno) -> Self {
-        if error == Errno::AGAIN { Progress::Full } else { Progress::Broken }
+        if error == Errno::AGAIN { Progress::WouldBlock } else { Progress::Broken }
     }
 }
 
@@ -327,7 +335,7 @@ fn cut_short(file: &File) -> Progress {
     Progress::Broken
 }
 
-/// Sends, and waits for the client to take the rest if the worker has the leisure.
+/// Sends, and blocks on the client for the rest if the worker may.
 fn send_once(socket: &Socket, bytes: &[u8], pool: &Pool) -> Result<usize, Errno> {
     let at_once = send_with(socket, bytes, SendFlags::DONTWAIT);
     let sent = match at_once {
@@ -335,7 +343,7 @@ fn send_once(socket: &Socket, bytes: &[u8], pool: &Pool) -> Result<usize, Errno>
         Err(Errno::AGAIN) => 0,
         done => return done,
     };
-    let Some(_leisure) = pool.leisure() else { return at_once };
+    let Some(_block_permit) = pool.try_block() else { return at_once };
     match send_with(socket, &bytes[sent..], SendFlags::empty()) {
         Ok(more) => Ok(sent + more),
         Err(_) if sent > 0 => Ok(sent),

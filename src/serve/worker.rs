@@ -3,36 +3,36 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::connection::{Connection, Next, Wakeup};
-use super::input::Input;
 use super::pool::{Pool, Task};
+use super::read_buffer::ReadBuffer;
 
 /// Works until the channel says that the server has ended.
 pub(super) fn work(pool: &Pool) {
-    let mut input = Input::new();
+    let mut read_buffer = ReadBuffer::new();
     loop {
         match pool.next() {
-            // A panic has been logged by the panic hook; it ends this connection and nothing else. The input holds nothing
+            // A panic has been logged by the panic hook; it ends this connection and nothing else. The buffer holds nothing
             // that outlives the connection.
             Task::Serve(connection, wakeup) => {
-                if let Ok(next) = catch_unwind(AssertUnwindSafe(|| connection.run(wakeup, pool, &mut input))) {
+                if let Ok(next) = catch_unwind(AssertUnwindSafe(|| connection.run(wakeup, pool, &mut read_buffer))) {
                     pass_on(pool, next);
                 }
             }
             Task::CloseFile(file, _permit) => {
-                pool.places.pass_on();
+                pool.run_slots.release();
                 drop(file);
             }
             Task::End => break,
         }
     }
     // The others must receive the end, too.
-    pool.places.pass_on();
+    pool.run_slots.release();
 }
 
 fn pass_on(pool: &Pool, next: Next) {
     match next {
         Next::Requeue(connection) => pool.queue(connection, Wakeup::Requeued),
-        Next::Park(parked) => pool.recent.park([parked]),
+        Next::Park(parked) => pool.active.park([parked]),
         Next::WaitForDisk(file_system, parked) => pool.wait_for_disk(file_system, parked),
         Next::Close(connection) => drop::<Connection>(connection),
     }

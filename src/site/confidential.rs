@@ -7,13 +7,13 @@ use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::hidden::Hidden;
+use super::access_rules::AccessRules;
 use crate::nearest::nearest;
 
 /// A sentence about the first confidential folder that is not in the content folder, with the
 /// nearest name that is; None if all are there. `confidential/` itself need not be.
-pub fn missing_confidential(content: &Path, hidden: &Hidden) -> Option<String> {
-    let folders = hidden.further().iter().map(|folder| Path::new(OsStr::from_bytes(folder)));
+pub fn missing_confidential(content: &Path, access_rules: &AccessRules) -> Option<String> {
+    let folders = access_rules.further().iter().map(|folder| Path::new(OsStr::from_bytes(folder)));
     let missing = folders.into_iter().find(|folder| is_missing(&content.join(folder)))?;
     let sentence =
         format!("the confidential folder '{}' is not in the folder '{}'", missing.display(), content.display());
@@ -64,19 +64,19 @@ mod tests {
             ("drafts", Some("")),
             ("secre.txt/x", Some("")),
         ] {
-            let hidden = Hidden::new(["secret", folder]).expect("a folder");
-            let found = missing_confidential(content, &hidden);
+            let access_rules = AccessRules::new(["secret", folder]).expect("a folder");
+            let found = missing_confidential(content, &access_rules);
             let found = found.as_deref().map(|sentence| sentence.find("; ").map_or("", |end| &sentence[end..]));
             assert_eq!(found, nearest, "{folder}");
         }
-        let hidden = Hidden::new(["secrt"]).expect("a folder");
-        let sentence = missing_confidential(content, &hidden).expect("it is missing");
+        let access_rules = AccessRules::new(["secrt"]).expect("a folder");
+        let sentence = missing_confidential(content, &access_rules).expect("it is missing");
         assert!(sentence.starts_with("the confidential folder 'secrt' is not in the folder '/"), "{sentence}");
     }
 
     #[test]
     fn the_folder_that_is_always_confidential_need_not_be_there() {
         let content = tempfile::tempdir().expect("a temporary folder");
-        assert_eq!(missing_confidential(content.path(), &Hidden::new([]).expect("no further folders")), None);
+        assert_eq!(missing_confidential(content.path(), &AccessRules::new([]).expect("no further folders")), None);
     }
 }

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::hidden::Hidden;
+use super::access_rules::AccessRules;
 use super::media_type;
 use super::spelling::{self, ConfidentialFolders};
 use crate::bytes::Bytes;
@@ -34,7 +34,7 @@ pub struct Index {
 impl Index {
     /// Scans the folder. Symbolic links are not followed here (a request follows them as long as they stay inside); what
     /// cannot be read is logged and left out.
-    pub fn scan(content: &Path, hidden: &Hidden, confidential: &ConfidentialFolders) -> Self {
+    pub fn scan(content: &Path, access_rules: &AccessRules, confidential: &ConfidentialFolders) -> Self {
         let relative = |entry: &DirEntry| {
             entry.path().strip_prefix(content).map(|path| path.as_os_str().as_bytes().to_vec()).unwrap_or_default()
         };
@@ -42,8 +42,9 @@ impl Index {
             let folder = !confidential.is_empty() && entry.file_type().is_dir();
             folder && entry.metadata().map_or(true, |found| confidential.contains(found.dev(), found.ino()))
         };
-        let seen =
-            |entry: &DirEntry| entry.depth() == 0 || hidden.check(&relative(entry)).is_ok() && !is_confidential(entry);
+        let seen = |entry: &DirEntry| {
+            entry.depth() == 0 || access_rules.check(&relative(entry)).is_ok() && !is_confidential(entry)
+        };
         let mut index = Index::default();
         for entry in WalkDir::new(content).max_open(1).into_iter().filter_entry(seen) {
             let found = entry.and_then(|entry| {

@@ -1,6 +1,6 @@
 //! What is served: the content folder, its index and its rules.
 //!
-//! `index` (what the scan found), `hidden` (what must not be seen), `confidential` (whether that is there), `root` (a file
+//! `index` (what the scan found), `access_rules` (what must not be seen), `confidential` (whether that is there), `root` (a file
 //! beneath the content folder and nothing else), `walk` (the same step by step, where the kernel does not tell enough), `spelling` (the real names of a path),
 //! `file_system` and `mounts` (what may block, and whose permit it needs), `watch` (the scan, and mounts that come and go),
 //! `file_cache` (small files in memory), `validation` (whether they are what they were), `media_type` (what a file is).
@@ -16,10 +16,10 @@ use rustix::io::Errno;
 use crate::http::target::Path;
 use crate::http::{Refusal, Representation, Status, Validators};
 
+mod access_rules;
 mod confidential;
 mod file_cache;
 mod file_system;
-mod hidden;
 mod index;
 mod media_type;
 mod mounts;
@@ -29,10 +29,10 @@ mod validation;
 mod walk;
 mod watch;
 
+pub use access_rules::AccessRules;
 pub use confidential::missing_confidential;
 pub use file_cache::CachedFile;
 pub use file_system::{FileSystem, Kind};
-pub use hidden::Hidden;
 pub use index::Index;
 pub use root::Lookup;
 
@@ -52,7 +52,7 @@ pub struct Site(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     content: PathBuf,
-    hidden: Hidden,
+    access_rules: AccessRules,
     cache: FileCache,
     scan: Mutex<Scan>,
 }
@@ -83,14 +83,14 @@ pub enum Content {
     Cached(Arc<CachedFile>),
 }
 
-const MISSING: Refusal = Refusal::keep(Status::NotFound, "There is no such file here.");
+const MISSING: Refusal = Refusal::keep_alive(Status::NotFound, "There is no such file here.");
 
-const NOT_OPEN: Refusal = Refusal::keep(Status::ServiceUnavailable, "The content folder does not answer yet.");
+const NOT_OPEN: Refusal = Refusal::keep_alive(Status::ServiceUnavailable, "The content folder does not answer yet.");
 
 impl Site {
     /// A content folder that is not opened yet: until then, nothing is found but 503.
-    pub fn new(content: PathBuf, hidden: Hidden) -> Self {
-        Site(Arc::new(Shared { content, hidden, cache: FileCache::new(), scan: Mutex::default() }))
+    pub fn new(content: PathBuf, access_rules: AccessRules) -> Self {
+        Site(Arc::new(Shared { content, access_rules, cache: FileCache::new(), scan: Mutex::default() }))
     }
 
     /// Opens the content folder, if it is not open. Blocks for as long as the folder does not answer.
@@ -101,8 +101,8 @@ impl Site {
     /// Opens the content folder and scans it into the index before it returns.
     ///
     /// Fails where the folder itself cannot be opened; what cannot be read in it is logged and left out.
-    pub fn scan(content: &std::path::Path, hidden: Hidden) -> io::Result<Self> {
-        let site = Site::new(content.to_path_buf(), hidden);
+    pub fn scan(content: &std::path::Path, access_rules: AccessRules) -> io::Result<Self> {
+        let site = Site::new(content.to_path_buf(), access_rules);
         site.open()?;
         site.0.scan_once();
         Ok(site)
@@ -123,7 +123,7 @@ impl Site {
     /// that went is missing, and the rules hold for the place where the file really lies. What is found was so at some time
     /// after `arrived`, by which the first byte of the request had arrived.
     pub fn find(&self, path: &Path, arrived: Instant, lookup: Lookup) -> Result<Found, Refusal> {
-        self.0.hidden.check(path.relative())?;
+        self.0.access_rules.check(path.relative())?;
         if !path.folder() {
             return self.0.find(path.relative(), arrived, lookup);
         }
@@ -131,7 +131,7 @@ impl Site {
             b"" => FOLDER_PAGE.to_vec(),
             folder => [folder, FOLDER_PAGE].join(&b'/'),
         };
-        self.0.hidden.check(&page)?;
+        self.0.access_rules.check(&page)?;
         match self.0.find(&page, arrived, lookup)? {
             Found::Folder => Err(MISSING),
             found => Ok(found),
@@ -153,7 +153,7 @@ impl Shared {
     }
 
     fn open(&self, tree: &Tree, relative: &[u8], lookup: Lookup, admission: Admission) -> Result<Found, Refusal> {
-        let rules = Rules { hidden: &self.hidden, index: &tree.index };
+        let rules = Rules { access_rules: &self.access_rules, index: &tree.index };
         let opened = match tree.root.open_beneath(relative, lookup, rules) {
             Ok(opened) => opened,
             Err(Failure::WouldBlock(file_system)) => return Ok(Found::WouldBlock(file_system)),
@@ -161,13 +161,13 @@ impl Shared {
             Err(Failure::Error { error, real_path }) => {
                 // What is confidential is refused alike whether it exists or not, by whatever road.
                 if let Some(real_path) = real_path {
-                    self.hidden.check(&real_path)?;
+                    self.access_rules.check(&real_path)?;
                 }
                 return Err(refusal_for(error, relative));
             }
         };
         if let Some(real_path) = &opened.real_path {
-            self.hidden.check(real_path)?;
+            self.access_rules.check(real_path)?;
         }
         let metadata = opened.file.metadata().map_err(|error| refusal_for(error, relative))?;
         if metadata.is_dir() {
@@ -199,7 +199,7 @@ fn modified(metadata: &Metadata) -> SystemTime {
     metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-/// What the peer is told when a file cannot be opened: the one place where an error of the system becomes a status.
+/// The answer when a file cannot be opened: the one map from errno to status.
 fn refusal_for(error: io::Error, relative: &[u8]) -> Refusal {
     match Errno::from_io_error(&error) {
         Some(
@@ -214,14 +214,14 @@ fn refusal_for(error: io::Error, relative: &[u8]) -> Refusal {
             | Errno::ILSEQ
             | Errno::INVAL,
         ) => MISSING,
-        Some(Errno::ACCESS | Errno::PERM) => Refusal::keep(Status::Forbidden, "The file may not be read."),
+        Some(Errno::ACCESS | Errno::PERM) => Refusal::keep_alive(Status::Forbidden, "The file may not be read."),
         Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN) => {
             log::warn!("cannot open {:?}: {error}", String::from_utf8_lossy(relative));
-            Refusal::keep(Status::ServiceUnavailable, "The server is too busy to open the file; try again.")
+            Refusal::keep_alive(Status::ServiceUnavailable, "The server is too busy to open the file; try again.")
         }
         _ => {
             log::error!("cannot open {:?}: {error}", String::from_utf8_lossy(relative));
-            Refusal::keep(Status::InternalServerError, "The file cannot be opened.")
+            Refusal::keep_alive(Status::InternalServerError, "The file cannot be opened.")
         }
     }
 }

@@ -32,7 +32,7 @@ impl Mounts {
             match strip_folder(&point, folder) {
                 Some(point) if !point.is_empty() => {
                     // A later mount hides those on and beneath its mount point.
-                    mounts.retain(|(hidden, _)| strip_folder(hidden, point).is_none());
+                    mounts.retain(|(access_rules, _)| strip_folder(access_rules, point).is_none());
                     mounts.push((point.to_vec(), file_system));
                 }
                 _ if strip_folder(folder, &point).is_some() => mounts.clear(),

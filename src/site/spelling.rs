@@ -8,15 +8,15 @@ use std::path::Path;
 use rustix::fs::{CWD, Dev, Dir, IFlags, Mode, OFlags, Stat, fstat, ioctl_getflags, openat};
 use rustix::io::Errno;
 
+use super::access_rules::AccessRules;
 use super::file_system::{FileSystem, Names};
-use super::hidden::Hidden;
 use super::index::Index;
 use super::root::{Root, Scope};
 
 /// The rules, and the names that need no second look.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
-    pub hidden: &'a Hidden,
+    pub access_rules: &'a AccessRules,
     /// Its paths were listed in just this spelling.
     pub index: &'a Index,
 }
@@ -30,7 +30,7 @@ impl Rules<'_> {
             Names::Casefold => {
                 let folder =
                     relative.iter().rposition(|&byte| byte == b'/').map_or(&b""[..], |slash| &relative[..slash]);
-                relative.is_ascii() && self.hidden.confidential().all(<[u8]>::is_ascii)
+                relative.is_ascii() && self.access_rules.confidential().all(<[u8]>::is_ascii)
                     || self.index.matches_case(folder)
             }
             Names::Aliased => false,
@@ -46,10 +46,10 @@ pub struct ConfidentialFolders(Vec<(OwnedFd, Dev, u64)>);
 
 impl ConfidentialFolders {
     /// Those that a lookup of this path may reach. It may block there. The error names the folder.
-    pub(super) fn open(root: &Root, hidden: &Hidden, scope: Scope, relative: &[u8]) -> io::Result<Self> {
+    pub(super) fn open(root: &Root, access_rules: &AccessRules, scope: Scope, relative: &[u8]) -> io::Result<Self> {
         let mount = root.mounts.of(relative);
         let mut found = Vec::new();
-        for folder in hidden.confidential() {
+        for folder in access_rules.confidential() {
             let its_mount = root.mounts.of(folder);
             let reached = match scope {
                 Scope::Root => its_mount.is_none(),

@@ -13,7 +13,7 @@ mod mounted;
 
 /// What a target leads to: the name of the file's text, `folder`, or the status of the refusal.
 fn find(site: &Site, target: &str) -> String {
-    let Ok(Target { path, .. }) = target::read(target.as_bytes()) else { panic!("{target} is a path") };
+    let Ok(Target { path, .. }) = target::parse(target.as_bytes()) else { panic!("{target} is a path") };
     match find_with_permits(site, &path) {
         Ok(Found::File(resource)) => match resource.content {
             Content::Opened(file, _) => io::read_to_string(file).expect("a text"),
@@ -52,7 +52,7 @@ fn site(content: &std::path::Path) -> Site {
     symlink(".", content.join("self")).expect("a link");
     symlink(".git", content.join("git")).expect("a link");
     rustix::fs::mkfifoat(rustix::fs::CWD, content.join("pipe"), 0o644.into()).expect("a FIFO");
-    Site::scan(content, Hidden::new([]).expect("no further folders")).expect("the folder can be scanned")
+    Site::scan(content, AccessRules::new([]).expect("no further folders")).expect("the folder can be scanned")
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_file_of_any_time_can_be_described() {
         if file.set_modified(time).is_err() {
             continue; // This filesystem cannot hold the time.
         }
-        let Ok(Target { path, .. }) = target::read(b"/films/a.mp4") else { panic!("it is a path") };
+        let Ok(Target { path, .. }) = target::parse(b"/films/a.mp4") else { panic!("it is a path") };
         let Ok(Found::File(resource)) = find_with_permits(&site, &path) else { panic!("it is there") };
         let tag = resource.representation.validators.entity_tag();
         assert!(tag.starts_with("\"b-") && tag.ends_with('"'), "{tag}");
@@ -181,7 +181,7 @@ fn a_file_that_becomes_a_link_while_it_is_served_leaks_nothing() {
     });
 }
 
-/// A file of mode 000 can be read by root, who may run the tests.
+/// A file of mode 000 can be read by root, and root may run the tests.
 #[test]
 fn what_may_not_be_read_is_forbidden() {
     for (errno, status) in [

@@ -6,8 +6,8 @@ use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, r
 use rustix::io::Errno;
 
 use super::MISSING;
+use super::access_rules::FORBIDDEN;
 use super::file_system::FileSystem;
-use super::hidden::FORBIDDEN;
 use super::root::{Failure, Lookup, Root, Scope, open_in};
 use super::spelling::{ConfidentialFolders, Rules, listed_names};
 
@@ -33,7 +33,7 @@ const STEP: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC)
 impl<'a> Walk<'a> {
     /// Begins a walk to this path.
     pub fn new(root: &'a Root, relative: &[u8], scope: Scope, rules: Rules<'a>) -> Result<Self, Failure> {
-        let confidential = ConfidentialFolders::open(root, rules.hidden, scope, relative)?;
+        let confidential = ConfidentialFolders::open(root, rules.access_rules, scope, relative)?;
         Ok(Walk { root, scope, rules, confidential, folder: None, real_path: Vec::new(), links: 0 })
     }
 
@@ -116,7 +116,7 @@ impl<'a> Walk<'a> {
         let names = listed_names(self.folder(), name, inode, file_system.names())?;
         let paths: Vec<_> = names.iter().map(|listed| join(&self.real_path, listed)).collect();
         for other in paths.iter().filter(|other| **other != path) {
-            self.rules.hidden.check(other).map_err(Failure::Refused)?;
+            self.rules.access_rules.check(other).map_err(Failure::Refused)?;
         }
         // A name that is listed nowhere cannot be judged.
         paths.into_iter().next().ok_or(Failure::Refused(MISSING))

@@ -102,11 +102,11 @@ impl Shared {
     pub fn scan_once(&self) -> Option<Arc<Index>> {
         let tree = self.cache.tree()?;
         // Without them the index could vouch for a name that only they tell to be confidential.
-        let confidential = ConfidentialFolders::open(&tree.root, &self.hidden, Scope::Anywhere, b"");
+        let confidential = ConfidentialFolders::open(&tree.root, &self.access_rules, Scope::Anywhere, b"");
         let confidential = confidential
             .inspect_err(|error| log::warn!("cannot scan the folder '{}': {error}", self.content.display()))
             .ok()?;
-        let index = Arc::new(Index::scan(&self.content, &self.hidden, &confidential));
+        let index = Arc::new(Index::scan(&self.content, &self.access_rules, &confidential));
         self.cache.set_index(&tree.root, Arc::clone(&index)).then_some(index)
     }
 

@@ -32,7 +32,7 @@ fn what_is_confidential_is_refused_whether_it_exists_or_not() {
 }
 
 #[test]
-fn requests_for_no_file_are_told_why() {
+fn refused_requests_get_a_reason() {
     let server = Server::start(&[]);
     for (request, status) in [
         ("GET /none HTTP/1.1\r\nHost: h\r\n\r\n", 404),

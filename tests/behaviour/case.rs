@@ -196,7 +196,7 @@ fn content() -> TempDir {
 
 /// Plays all cases against one server, and after each sees that it left nothing behind.
 pub fn play(cases: &[Case]) {
-    let server = Server::start_on(content(), &["--workers", "2", "--chunk-size", "100"]);
+    let server = Server::start_on(content(), &["--workers", "2", "--part-size", "100"]);
     server.wait_for_threads(2);
     for case in cases {
         eprintln!("{}: {:.300}", case.number, case.said.escape_ascii().to_string());
@@ -209,7 +209,7 @@ pub fn play(cases: &[Case]) {
 /// Says everything that does not end the connection in two pieces, cut at every byte, and sees that it is answered as when
 /// it comes at once. Whether a worker sees one piece or two is chance here; `serve/tests.rs` has the same without chance.
 pub fn play_in_two_pieces(cases: &[Case]) {
-    let server = Server::start_on(content(), &["--workers", "2", "--chunk-size", "100"]);
+    let server = Server::start_on(content(), &["--workers", "2", "--part-size", "100"]);
     let mut client = server.connect();
     let mut cuts = 0;
     for case in cases.iter().filter(|case| !case.ends && case.said.len() < 1000) {

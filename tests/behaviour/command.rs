@@ -48,7 +48,7 @@ fn bad_input_is_one_sentence_and_an_exit_code() {
     let file = content.path().join("small.txt");
     for (folder, flags, code, named) in [
         (content.path(), &["--prot", "80"][..], 64, "--prot"),
-        (content.path(), &["--chunk-size", "5XB"], 64, "--chunk-size is '5XB'; it must be"),
+        (content.path(), &["--part-size", "5XB"], 64, "--part-size is '5XB'; it must be"),
         (content.path(), &["--workers", "0"], 64, "--workers is '0'; it must be"),
         (content.path(), &["--confidential", "../x"], 64, "--confidential is '../x'; it must be"),
         (content.path(), &["--host", "300.1.1.1"], 64, "--host is '300.1.1.1'; it must be"),

@@ -8,7 +8,7 @@ use reeld::ops::file_limit;
 use super::support::*;
 
 #[test]
-fn who_comes_beyond_the_limit_reads_why_and_may_come_again() {
+fn a_connection_beyond_the_limit_reads_503_and_may_come_again() {
     let server = Server::start(&["--max-connections", "3", "--workers", "1"]);
     // Busy ones, as idle ones would make room for others.
     let mut admitted: Vec<Client> = (0..3).map(|_| server.connect()).collect();
@@ -33,14 +33,14 @@ fn who_comes_beyond_the_limit_reads_why_and_may_come_again() {
 }
 
 #[test]
-fn near_the_limit_who_is_idle_for_longest_makes_room() {
+fn near_the_limit_the_longest_idle_connection_is_evicted() {
     let server = Server::start(&["--max-connections", "8", "--workers", "1"]);
     let mut idle: Vec<Client> = (0..8).map(|_| server.connect()).collect();
     for client in &mut idle {
         client.get("/small.txt", "");
         assert_eq!(client.answer().body, b"small");
     }
-    // At first all of them are lively; somebody is told 503 until the first ones have settled.
+    // At first all of them are active; others get 503 until the first ones are with the inactive poller.
     wait_until("somebody made room", || server.get("/small.txt", "").status == 200);
     assert!(idle[0].is_closed(), "the one that was idle for longest");
     idle[7].get("/small.txt", "");
@@ -63,7 +63,7 @@ fn without_descriptors_the_acceptor_waits_and_serves_again() {
 }
 
 #[test]
-fn silent_clients_keep_nobody_from_reading_that_there_are_too_many() {
+fn silent_clients_delay_no_503() {
     let server = Server::start(&["--max-connections", "4", "--workers", "1"]);
     let mut admitted: Vec<Client> = (0..4).map(|_| server.connect()).collect();
     for client in &mut admitted {
@@ -97,7 +97,7 @@ fn unfinished_heads_are_evicted_when_they_take_too_much_memory() {
 }
 
 #[test]
-fn with_few_descriptors_silent_clients_keep_nobody_waiting() {
+fn with_few_descriptors_silent_clients_delay_no_answer() {
     let limit = format!("--nofile={}", file_limit::SMALLEST);
     let server = Server::start_under(&["prlimit", &limit], content(), &[]);
     let _silent: Vec<Client> = (0..200).map(|_| server.connect()).collect();

@@ -266,10 +266,10 @@ fn ranges() -> Vec<Case> {
 
 /// Requirements that another test is about.
 const ELSEWHERE: &[(u32, &str, &str)] = &[
-    (42, "tests/behaviour/deadlines.rs", "an_idle_connection_is_closed_in_silence"),
-    (42, "tests/behaviour/kept.rs", "clients_that_vanish_leave_nothing_behind"),
-    (43, "tests/behaviour/deadlines.rs", "a_reader_that_takes_little_by_little_is_served_to_the_end"),
-    (43, "tests/behaviour/crowd.rs", "one_worker_serves_beside_idle_silent_slow_and_paused_clients"),
+    (42, "tests/behaviour/timeouts.rs", "an_idle_connection_is_closed_in_silence"),
+    (42, "tests/behaviour/keep_alive.rs", "clients_that_vanish_leave_nothing_behind"),
+    (43, "tests/behaviour/timeouts.rs", "a_reader_that_takes_little_by_little_is_served_to_the_end"),
+    (43, "tests/behaviour/slow_clients.rs", "one_worker_serves_beside_idle_silent_slow_and_paused_clients"),
 ];
 
 const NONE: &[(u32, &str)] = &[

@@ -1,4 +1,4 @@
-//! The program under test, a folder to serve, and a client that sends exactly the bytes it is told.
+//! The program under test, a folder to serve, and a client that sends exactly the bytes it is given.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -27,7 +27,7 @@ pub fn film_byte(position: usize) -> u8 {
 /// Listens on the loopback address, as the tests do.
 pub const ON_A_FREE_PORT: [&str; 4] = ["--host", "127.0.0.1", "--port", "0"];
 
-/// All threads of a server with so many workers: those of the pool, and main, content, signals, diagnostics and access log.
+/// All threads of a server with this many workers: those of the pool, and main, content, signals, diagnostics and access log.
 pub fn threads_with(workers: usize) -> usize {
     workers + THREADS_BESIDE_WORKERS + 5
 }
@@ -74,7 +74,7 @@ impl Server {
         Server::start_under(&[], content, flags)
     }
 
-    /// Starts it by way of another program, which then becomes it.
+    /// Starts it through another program, which then becomes it.
     pub fn start_under(wrapper: &[&str], content: TempDir, flags: &[&str]) -> Self {
         let mut command = program(wrapper);
         command.arg(content.path()).args(ON_A_FREE_PORT).args(flags).stdout(Stdio::piped());
@@ -202,7 +202,7 @@ pub fn reeld(content: &Path, flags: &[&str]) -> Command {
     command
 }
 
-/// The program without arguments, started by way of another one, which then becomes it.
+/// The program without arguments, started through another one, which then becomes it.
 pub fn program(wrapper: &[&str]) -> Command {
     // At run time .ci/run names a copy that another user may execute.
     let path = std::env::var("CARGO_BIN_EXE_reeld").unwrap_or_else(|_| env!("CARGO_BIN_EXE_reeld").into());
@@ -278,7 +278,7 @@ impl Client {
         answer
     }
 
-    /// Receives so many bytes of a body.
+    /// Receives this many bytes of a body.
     pub fn body(&mut self, length: usize) -> Vec<u8> {
         while self.received.len() < length {
             assert!(self.receive() > 0, "the server closed {} bytes into a body of {length}", self.received.len());

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use divan::{Bencher, black_box};
 use reeld::bytes::Bytes;
-use reeld::http::head::{Reading, read};
+use reeld::http::head::{Parsed, parse};
 use reeld::http::range::{self, PartPolicy, Parts};
 use reeld::http::{Representation, Request, Response, Validators, target};
 
@@ -39,8 +39,8 @@ impl Of {
 }
 
 fn with_request<T>(bytes: &[u8], then: impl FnOnce(&Request) -> T) -> T {
-    match read(bytes) {
-        Ok(Reading::Whole(request, _)) => then(&request),
+    match parse(bytes) {
+        Ok(Parsed::Complete(request, _)) => then(&request),
         other => panic!("{other:?}"),
     }
 }
@@ -52,13 +52,13 @@ fn head(request: Of) -> usize {
 
 #[divan::bench]
 fn target_of_two_segments() -> usize {
-    target::read(black_box(b"/films/clock%20one.mp4")).expect("a path").path.relative().len()
+    target::parse(black_box(b"/films/clock%20one.mp4")).expect("a path").path.relative().len()
 }
 
 #[divan::bench(args = ["bytes=5242880-", "bytes=0-99,200-299,-100"])]
 fn ranges(field: &str) -> usize {
     let parts = Parts { policy: PartPolicy::Always, size: Bytes(5 * 1024 * 1024) };
-    let wanted = range::read(black_box(field.as_bytes()));
+    let wanted = range::parse(black_box(field.as_bytes()));
     size_of_val(&parts.select(wanted.as_deref(), 8_324_222))
 }
 

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::symlink;
 
 use super::*;
-use crate::site::{Hidden, Index};
+use crate::site::{AccessRules, Index};
 
 /// A folder with `films/a.txt`, a secret beside it, and links of every kind.
 fn folder() -> tempfile::TempDir {
@@ -38,8 +38,8 @@ fn open(outside: &tempfile::TempDir) -> Root {
 /// What a lookup came to: the text and where it really lies, or `would block`, or the error and where it would lie.
 fn look_up(root: &Root, path: &str, lookup: Lookup) -> (String, Option<String>) {
     let text = |path: Option<Vec<u8>>| path.map(|path| String::from_utf8(path).expect("a path"));
-    let (hidden, index) = (Hidden::new([]).expect("no folders"), Index::default());
-    match root.open_beneath(path.as_bytes(), lookup, Rules { hidden: &hidden, index: &index }) {
+    let (access_rules, index) = (AccessRules::new([]).expect("no folders"), Index::default());
+    match root.open_beneath(path.as_bytes(), lookup, Rules { access_rules: &access_rules, index: &index }) {
         Ok(mut opened) => {
             let mut content = String::new();
             opened.file.read_to_string(&mut content).expect("a text file");
@@ -154,10 +154,10 @@ fn a_name_that_could_match_without_case_needs_a_permit_unless_its_folder_is_know
         eprintln!("skipped: the temporary folder is on a file system without the casefold flag");
         return;
     }
-    let hidden = Hidden::new([]).expect("no folders");
-    let index = Index::scan(&content, &hidden, &Default::default());
+    let access_rules = AccessRules::new([]).expect("no folders");
+    let index = Index::scan(&content, &access_rules, &Default::default());
     fs::write(content.join("films/Été.txt"), "late").expect("a file");
-    let rules = Rules { hidden: &hidden, index: &index };
+    let rules = Rules { access_rules: &access_rules, index: &index };
     let is_found = |_| root.open_beneath("films/Été.txt".as_bytes(), Lookup::CachedOnly, rules).is_ok();
     assert!((0..1000).any(is_found));
 }

@@ -39,12 +39,12 @@ impl Drop for Mount {
 }
 
 fn path(target: &str) -> Path {
-    let Ok(Target { path, .. }) = target::read(target.as_bytes()) else { panic!("{target} is a path") };
+    let Ok(Target { path, .. }) = target::parse(target.as_bytes()) else { panic!("{target} is a path") };
     path
 }
 
 fn scan(content: &FsPath) -> Site {
-    Site::scan(content, Hidden::new([]).expect("no further folders")).expect("the folder can be scanned")
+    Site::scan(content, AccessRules::new([]).expect("no further folders")).expect("the folder can be scanned")
 }
 
 /// The file systems whose permits a path needs, one after the other.
@@ -119,7 +119,7 @@ struct Watched {
 
 impl Watched {
     fn new(content: &FsPath) -> Self {
-        let site = Arc::new(Site::new(content.to_path_buf(), Hidden::new([]).expect("no further folders")));
+        let site = Arc::new(Site::new(content.to_path_buf(), AccessRules::new([]).expect("no further folders")));
         let (wait, stop) = io::pipe().expect("descriptors");
         let watched = Arc::clone(&site);
         let thread = Some(thread::spawn(move || watched.watch(wait.as_fd())));
@@ -147,7 +147,7 @@ impl Drop for Watched {
 fn a_folder_that_is_not_opened_yet_is_503_and_its_secrets_403() {
     let content = tempfile::tempdir().expect("a temporary folder");
     fs::write(content.path().join("a"), "a").expect("a file");
-    let site = Site::new(content.path().to_path_buf(), Hidden::new([]).expect("no further folders"));
+    let site = Site::new(content.path().to_path_buf(), AccessRules::new([]).expect("no further folders"));
     assert_eq!([find(&site, "/a"), find(&site, "/confidential/a")], ["503", "403"]);
     site.open().expect("it opens");
     assert_eq!((find(&site, "/a"), site.index().count()), ("a".to_string(), 0), "it is served before it is scanned");
@@ -236,15 +236,15 @@ fn a_second_name_of_what_is_hidden_is_refused() {
         let ignores_case = options.contains("ignore_case");
         assert!(point.join("CONFID~1/x").exists() && point.join("SÄFE/x").exists() == ignores_case);
         let prefix = if root_is_ntfs { "" } else { "disk/" };
-        let hidden = ["confidential", "Säfe"].map(|folder| format!("{prefix}{folder}"));
-        let hidden = Hidden::new(hidden.iter().map(String::as_str)).expect("these are folders");
-        let new = || Site::new(content.clone(), hidden.clone());
+        let access_rules = ["confidential", "Säfe"].map(|folder| format!("{prefix}{folder}"));
+        let access_rules = AccessRules::new(access_rules.iter().map(String::as_str)).expect("these are folders");
+        let new = || Site::new(content.clone(), access_rules.clone());
         let unscanned = new();
         unscanned.open().expect("it opens");
-        let scanned = Site::scan(&content, hidden.clone()).expect("it opens");
-        assert_eq!(scanned.index().count(), 1, "nothing hidden is indexed");
+        let scanned = Site::scan(&content, access_rules.clone()).expect("it opens");
+        assert_eq!(scanned.index().count(), 1, "nothing access_rules is indexed");
         // A name that ignores case in a folder that is spelt otherwise in the rules.
-        let other = Hidden::new([&*format!("{prefix}SÄFE"), &*format!("{prefix}confidential")]).expect("folders");
+        let other = AccessRules::new([&*format!("{prefix}SÄFE"), &*format!("{prefix}confidential")]).expect("folders");
         let spelt_otherwise = Site::scan(&content, other).expect("it opens");
         assert!(!ignores_case || spelt_otherwise.index().count() == 1);
         fs::write(point.join("films with a long name/late"), "late").expect("a file");

@@ -5,22 +5,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reeld::bytes::Bytes;
 use reeld::http::chunked::{self, Decoder};
-use reeld::http::head::{self, Reading};
-use reeld::http::precondition::{Verdict, judge, range_stands};
+use reeld::http::head::{self, Parsed};
+use reeld::http::precondition::{Verdict, judge, if_range_matches};
 use reeld::http::range::{self, PartPolicy, Parts, Selection, Wanted};
 use reeld::http::target;
 use reeld::http::{Request, Validators};
 
 fn read<T>(bytes: &[u8], then: impl FnOnce(Request, usize) -> T) -> Option<T> {
-    match head::read(bytes) {
-        Ok(Reading::Whole(request, length)) => Some(then(request, length)),
-        Ok(Reading::Partial) | Err(_) => None,
+    match head::parse(bytes) {
+        Ok(Parsed::Complete(request, length)) => Some(then(request, length)),
+        Ok(Parsed::Partial) | Err(_) => None,
     }
 }
 
 /// A head is whole at its last byte, not before, and what follows does not change it.
 pub fn head(bytes: &[u8]) {
-    let Some(length) = read(bytes, |request, length| {
+    let Some(length) = parse(bytes, |request, length| {
         assert!(request.target.iter().all(u8::is_ascii_graphic));
         length
     }) else {
@@ -29,13 +29,13 @@ pub fn head(bytes: &[u8]) {
     assert!(bytes[..length].ends_with(b"\r\n\r\n"));
     assert_eq!(read(&bytes[..length], |_, length| length), Some(length));
     for shorter in [length - 1, length / 2, 1] {
-        assert!(matches!(head::read(&bytes[..shorter]), Ok(Reading::Partial)));
+        assert!(matches!(head::parse(&bytes[..shorter]), Ok(Parsed::Partial)));
     }
 }
 
 /// A path stays below the content folder, and a redirect to it leads back to it.
 pub fn target(bytes: &[u8]) {
-    let Ok(target) = target::read(bytes) else { return };
+    let Ok(target) = target::parse(bytes) else { return };
     let relative = target.path.relative();
     let folder_itself = relative.is_empty();
     assert!(folder_itself || relative.split(|&byte| byte == b'/').all(|name| !matches!(name, b"" | b"." | b"..")));
@@ -43,7 +43,7 @@ pub fn target(bytes: &[u8]) {
     let location = target.path.location(None);
     assert!(!location.starts_with("//") || folder_itself, "it would name a host");
     if !folder_itself {
-        let again = target::read(location.as_bytes()).expect("a location is a target");
+        let again = target::parse(location.as_bytes()).expect("a location is a target");
         assert_eq!(again.path.relative(), relative);
         assert!(again.path.folder());
     }
@@ -55,7 +55,7 @@ pub fn range(bytes: &[u8]) {
     let Some((total, field)) = bytes.split_first_chunk() else { return };
     // Small files more often than others: that is where the edges are.
     let total = u64::from_be_bytes(*total) >> (total[7] % 64);
-    let wanted = range::read(field);
+    let wanted = range::parse(field);
     for policy in [PartPolicy::Always, PartPolicy::OpenEnded, PartPolicy::Never] {
         let parts = Parts { policy, size: Bytes(100) };
         let mut ranges = match parts.select(wanted.as_deref(), total) {
@@ -135,7 +135,7 @@ pub fn conditions(bytes: &[u8]) {
             Verdict::NotModified => assert!(has("if-none-match") || has("if-modified-since")),
             Verdict::Failed => assert!(has("if-match") || has("if-unmodified-since")),
         }
-        assert!(range_stands(&request, &file, SystemTime::now()) || has("if-range"));
+        assert!(if_range_matches(&request, &file, SystemTime::now()) || has("if-range"));
     });
 }
 
@@ -145,12 +145,12 @@ pub fn conditions(bytes: &[u8]) {
 pub fn connection(said: &[u8]) {
     use std::sync::LazyLock;
 
-    use reeld::serve::rehearsal::{SECRET, Stage, furnish};
+    use reeld::serve::harness::{SECRET, Harness, furnish};
 
-    static STAGE: LazyLock<(tempfile::TempDir, std::sync::Mutex<Stage>)> = LazyLock::new(|| {
+    static STAGE: LazyLock<(tempfile::TempDir, std::sync::Mutex<Harness>)> = LazyLock::new(|| {
         let folder = tempfile::tempdir().expect("a temporary folder");
         furnish(folder.path()).expect("it is empty");
-        let stage = Stage::new(folder.path());
+        let stage = Harness::new(folder.path());
         (folder, stage.into())
     });
     let stage = STAGE.1.lock().expect("no other thread panics");

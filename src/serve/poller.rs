@@ -1,13 +1,12 @@
-//! The thread of a lot: waits in poll(2) for the clients of all who are parked there, and keeps every deadline.
+//! A poll thread: waits in poll(2) for the clients of all parked connections, and keeps every deadline.
 //!
 //! It never writes to a client and never touches a file. Connections that are idle or have had their last answer it closes
 //! itself; whatever else it finds ready or late goes back into the channel, for a worker to deal with.
 //!
-//! To wait in poll costs half a microsecond for each connection, each time. So that a lively connection does not pay for all
-//! the sleeping ones, there are two lots with a thread each: the *recent* one takes whoever is parked; who has waited there
-//! for a second without a sign moves on to the *settled* one, where a crowd of thousands costs nothing as long as it
-//! sleeps. And those who send in drops are looked after in the recent lot, but all together and only every
-//! [`DROPS_LOOK`].
+//! A poll that blocks costs half a microsecond for each connection. So that busy connections do not pay for thousands of idle
+//! ones, there are two threads: the *active* poller takes every parked connection, and hands those without an event for a
+//! second to the *inactive* poller. Slow senders stay with the active poller, which polls them together every
+//! [`SLOW_LOOK`].
 
 use std::os::fd::AsFd;
 use std::thread;
@@ -18,32 +17,32 @@ use rustix::io::Errno;
 
 use super::Event;
 use super::connection::Wakeup;
-use super::lot::{Interest, Lot, Parked};
+use super::inbox::{Interest, Parked, PollInbox};
 use super::pool::{Pool, Waiter};
-use super::wake::Wake;
+use super::waker::Waker;
 use crate::limits::LINGER_TIME;
 
-/// After it has found some ready the thread naps, so that the next poll finds several, as it costs the same for one as for
-/// many, and so that the workers have the processor meanwhile. A poll costs more the more are parked, so the nap is longer,
-/// too. Measured on 2 processors: without a nap, 5 to 8 clients wait up to 3 ms, a turn of the scheduler, for a thread that
-/// polls all the time; with 64 clients 50 µs gather too few and 500 µs delay answers; from 128 to 512, naps half as long take
-/// 6 to 9 % more processor time for a request, and bring the median of 512 clients only from 3.1 to 3.0 ms.
+/// After a poll that found some ready the thread sleeps, so that the next one finds several (a poll costs the same for one as
+/// for many) and the workers have the processor meanwhile. A poll costs more the more are parked, so the sleep is longer,
+/// too. Measured on 2 processors: without it, 5 to 8 clients wait up to 3 ms, a turn of the scheduler, for a thread that
+/// polls all the time; with 64 clients 50 µs gather too few and 500 µs delay answers; from 128 to 512, half as long takes
+/// 6 to 9 % more processor time for a request, and brings the median of 512 clients only from 3.1 to 3.0 ms.
 const NAP_FOR_EACH: Duration = Duration::from_micros(4);
 const NAP_MIN: Duration = Duration::from_micros(100);
 const NAP_MAX: Duration = Duration::from_millis(2);
 
-/// How often those who send in drops are looked after.
-const DROPS_LOOK: Duration = Duration::from_millis(50);
+/// How often slow senders are polled.
+const SLOW_LOOK: Duration = Duration::from_millis(50);
 
-/// How often those that wait for a disk permit are looked after.
-const WAITERS_LOOK: Duration = Duration::from_millis(200);
+/// How often connections that wait for a disk permit are polled.
+const DISK_LOOK: Duration = Duration::from_millis(200);
 
 /// How long a client that has closed its side still waits for the disk. A client may close it when it has sent its last
 /// request and read on, but most that do have left, and only a reset that comes when they are sent something would tell.
 const HALF_CLOSED_TIME: Duration = Duration::from_secs(1);
 
-/// How long a connection stays in the recent lot, and how often those who have stayed so long are passed on.
-const SETTLING: Duration = Duration::from_secs(1);
+/// How long a connection without an event stays with the active poller, and how often those are handed on.
+const ACTIVE_TIME: Duration = Duration::from_secs(1);
 
 /// Deadlines are kept to this precision, so that many that pass one after the other cost one look at all.
 const TICK: Duration = Duration::from_millis(20);
@@ -51,96 +50,96 @@ const TICK: Duration = Duration::from_millis(20);
 /// No deadline is looked for later than this.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// Keeps one lot.
-pub(super) struct Keeper<'a> {
+/// Serves one inbox.
+pub(super) struct Poller<'a> {
     pool: &'a Pool,
-    lot: &'a Lot,
-    /// Where those move on to who have not been ready for long.
-    settled: Option<&'a Lot>,
+    inbox: &'a PollInbox,
+    /// Where connections without an event for a while go.
+    inactive: Option<&'a PollInbox>,
     parked: Vec<Parked>,
-    drops: Vec<Parked>,
-    next_drops_look: Instant,
-    next_waiters_look: Instant,
-    next_settling: Instant,
+    slow_senders: Vec<Parked>,
+    next_slow_look: Instant,
+    next_disk_look: Instant,
+    next_demotion: Instant,
     next_deadline: Instant,
     draining_since: Option<Instant>,
 }
 
-impl<'a> Keeper<'a> {
-    pub fn new(pool: &'a Pool, lot: &'a Lot, settled: Option<&'a Lot>) -> Self {
+impl<'a> Poller<'a> {
+    pub fn new(pool: &'a Pool, inbox: &'a PollInbox, inactive: Option<&'a PollInbox>) -> Self {
         let now = Instant::now();
-        Keeper {
+        Poller {
             pool,
-            lot,
-            settled,
+            inbox,
+            inactive,
             parked: Vec::new(),
-            drops: Vec::new(),
-            next_drops_look: now,
-            next_waiters_look: now,
-            next_settling: now,
+            slow_senders: Vec::new(),
+            next_slow_look: now,
+            next_disk_look: now,
+            next_demotion: now,
             next_deadline: now,
             draining_since: None,
         }
     }
 
-    /// Keeps the lot until the server is told to stop and the last connection has gone.
-    pub fn keep(mut self) {
+    /// Runs until the server shuts down and the last connection has gone.
+    pub fn run(mut self) {
         let mut found_some = false;
         loop {
             if found_some {
-                // Those who wait for a worker will be here soon.
+                // Connections that wait for a worker will be here soon.
                 let about = self.parked.len() + self.pool.queued();
                 thread::sleep((NAP_FOR_EACH * about as u32).clamp(NAP_MIN, NAP_MAX));
             }
-            self.lot.fall_asleep();
+            self.inbox.before_poll();
             if self.pool.admission.all_gone() {
                 return;
             }
-            self.take_arrivals();
+            self.drain_inbox();
             self.drain();
-            self.give_up();
+            self.evict_idle();
             self.evict_shed();
             self.evict_slow_senders();
             let until = self.wake_at();
-            found_some = release_ready(self.pool, &mut self.parked, Some(self.lot.bell()), until);
-            self.lot.get_up();
+            found_some = release_ready(self.pool, &mut self.parked, Some(self.inbox.waker()), until);
+            self.inbox.after_poll();
             self.look_at_the_clock();
         }
     }
 
-    fn take_arrivals(&mut self) {
-        for newcomer in self.lot.arrivals() {
+    fn drain_inbox(&mut self) {
+        for newcomer in self.inbox.drain() {
             self.next_deadline = self.next_deadline.min(newcomer.deadline);
             match newcomer.interest {
-                Interest::Drops => self.drops.push(newcomer),
+                Interest::SlowRead => self.slow_senders.push(newcomer),
                 Interest::Readable | Interest::Writable | Interest::Leaving => self.parked.push(newcomer),
             }
         }
-        self.lot.set_lively(self.parked.len());
+        self.inbox.set_active_count(self.parked.len());
     }
 
-    /// When the clock must be looked at, even if nobody is ready.
+    /// When something is due even if no connection is ready.
     fn wake_at(&self) -> Instant {
-        let drops = (!self.drops.is_empty()).then_some(self.next_drops_look);
-        let settling = (self.settled.is_some() && !self.parked.is_empty()).then_some(self.next_settling);
-        // One lot looks after those that wait for the disk.
-        let waiters = self.settled.filter(|_| self.pool.disk.has_waiting()).map(|_| self.next_waiters_look);
-        [drops, settling, waiters].into_iter().flatten().fold(self.next_deadline, Instant::min)
+        let slow_senders = (!self.slow_senders.is_empty()).then_some(self.next_slow_look);
+        let demotion = (self.inactive.is_some() && !self.parked.is_empty()).then_some(self.next_demotion);
+        // One of the two pollers watches connections that wait for the disk.
+        let waiters = self.inactive.filter(|_| self.pool.disk.has_waiting()).map(|_| self.next_disk_look);
+        [slow_senders, demotion, waiters].into_iter().flatten().fold(self.next_deadline, Instant::min)
     }
 
     fn look_at_the_clock(&mut self) {
         let now = Instant::now();
-        if now >= self.next_drops_look {
-            release_ready(self.pool, &mut self.drops, None, now);
-            self.next_drops_look = now + DROPS_LOOK;
+        if now >= self.next_slow_look {
+            release_ready(self.pool, &mut self.slow_senders, None, now);
+            self.next_slow_look = now + SLOW_LOOK;
         }
-        if let Some(settled) = self.settled.filter(|_| now >= self.next_settling) {
-            settled.park(self.parked.extract_if(.., |parked| now >= parked.since + SETTLING));
-            self.next_settling = now + SETTLING;
+        if let Some(inactive) = self.inactive.filter(|_| now >= self.next_demotion) {
+            inactive.park(self.parked.extract_if(.., |parked| now >= parked.since + ACTIVE_TIME));
+            self.next_demotion = now + ACTIVE_TIME;
         }
-        if self.settled.is_some() && now >= self.next_waiters_look {
+        if self.inactive.is_some() && now >= self.next_disk_look {
             self.look_at_waiters(now);
-            self.next_waiters_look = now + WAITERS_LOOK;
+            self.next_disk_look = now + DISK_LOOK;
         }
         if now >= self.next_deadline {
             for mut late in self.extract(|parked| parked.deadline <= now) {
@@ -151,14 +150,14 @@ impl<'a> Keeper<'a> {
                     self.parked.push(late);
                 }
             }
-            let deadlines = self.parked.iter().chain(&self.drops).map(|parked| parked.deadline);
+            let deadlines = self.parked.iter().chain(&self.slow_senders).map(|parked| parked.deadline);
             self.next_deadline = deadlines.min().unwrap_or(now + LONGEST_SLEEP).max(now + TICK);
         }
     }
 
     /// Sends back those that wait for a disk permit and should no longer: their client has left, or their time is over.
     fn look_at_waiters(&self, now: Instant) {
-        let cut = self.pool.stop.is_cut();
+        let cut = self.pool.shutdown.is_aborted();
         let late = self.pool.disk.extract(|waiters| {
             let connections: Vec<&Parked> = waiters.iter().filter_map(|waiter| waiter.connection()).collect();
             let mut left = has_left(&connections).into_iter();
@@ -180,19 +179,19 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// While the server ends: idle connections go at once, those that linger soon, and when the time is up everybody.
+    /// While the server drains: closes idle connections at once, lingering ones soon, and all when the time is over.
     fn drain(&mut self) {
-        let Pool { stop, settings, admission, events, .. } = self.pool;
-        if !stop.is_finishing() {
+        let Pool { shutdown, settings, admission, events, .. } = self.pool;
+        if !shutdown.is_draining() {
             return;
         }
         let now = Instant::now();
         let since = *self.draining_since.get_or_insert(now);
-        if now >= since + settings.drain_timeout && stop.cut() {
+        if now >= since + settings.drain_timeout && shutdown.abort() {
             log::warn!("the time to finish is over, connections cut: {}", admission.connections());
-            let _ = events.send(Event::Cut);
+            let _ = events.send(Event::Aborted);
         }
-        let cut = stop.is_cut();
+        let cut = shutdown.is_aborted();
         let lingered = now >= since + LINGER_TIME;
         if cut {
             self.extract(|_| true).into_iter().for_each(|parked| self.pool.queue(parked.connection, Wakeup::Abandoned));
@@ -206,9 +205,9 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// Closes idle connections where others need what they hold, those first that have been idle for longest.
-    fn give_up(&mut self) {
-        let wanted = self.lot.take_to_give_up();
+    /// Closes idle connections where others need what they hold, the longest idle first.
+    fn evict_idle(&mut self) {
+        let wanted = self.inbox.take_idle_to_evict();
         if wanted == 0 {
             return;
         }
@@ -233,7 +232,7 @@ impl<'a> Keeper<'a> {
 
     /// Closes the older half of the connections that are beyond the limit, where further ones wait to read so.
     fn evict_shed(&mut self) {
-        if !self.lot.take_to_evict_shed() {
+        if !self.inbox.take_shed_to_evict() {
             return;
         }
         let mut shed = self.extract(|parked| parked.connection.is_shed());
@@ -243,7 +242,7 @@ impl<'a> Keeper<'a> {
         self.parked.extend(kept);
     }
 
-    /// Sends back the oldest of those whose request heads are unfinished, while all of these take too much memory.
+    /// Evicts the oldest unfinished request heads while all of them take too much memory.
     fn evict_slow_senders(&mut self) {
         let excess = self.pool.unfinished_heads.excess();
         if excess == 0 {
@@ -256,18 +255,18 @@ impl<'a> Keeper<'a> {
             if freed < excess {
                 freed += parked.connection.unfinished_head();
                 self.pool.queue(parked.connection, Wakeup::TimedOut);
-            } else if parked.interest == Interest::Drops {
-                self.drops.push(parked);
+            } else if parked.interest == Interest::SlowRead {
+                self.slow_senders.push(parked);
             } else {
                 self.parked.push(parked);
             }
         }
     }
 
-    /// Takes these connections out of the lot.
+    /// Takes these connections out.
     fn extract(&mut self, which: impl Fn(&Parked) -> bool) -> Vec<Parked> {
         let parked = self.parked.extract_if(.., |parked| which(parked));
-        parked.chain(self.drops.extract_if(.., |parked| which(parked))).collect()
+        parked.chain(self.slow_senders.extract_if(.., |parked| which(parked))).collect()
     }
 }
 
@@ -281,12 +280,12 @@ fn has_left(connections: &[&Parked]) -> Vec<PollFlags> {
     awaited.iter().map(PollFd::revents).collect()
 }
 
-/// Polls until some of these connections are ready, the bell rings or the time has come, and puts the ready ones into the
+/// Polls until some of these connections are ready, the waker is readable or the time has come, and puts the ready ones into the
 /// channel, in their order. Returns whether there were any.
-fn release_ready(pool: &Pool, parked: &mut Vec<Parked>, bell: Option<&Wake>, until: Instant) -> bool {
+fn release_ready(pool: &Pool, parked: &mut Vec<Parked>, waker: Option<&Waker>, until: Instant) -> bool {
     let mut awaited: Vec<PollFd> =
         parked.iter().map(|parked| PollFd::new(&parked.connection, parked.interest.events())).collect();
-    awaited.extend(bell.map(|bell| PollFd::from_borrowed_fd(bell.as_fd(), PollFlags::IN)));
+    awaited.extend(waker.map(|waker| PollFd::from_borrowed_fd(waker.as_fd(), PollFlags::IN)));
     let time = until.saturating_duration_since(Instant::now());
     let time = Timespec::try_from(time).expect("a deadline is no more than a year away");
     if let Err(error) = poll(&mut awaited, Some(&time)) {
@@ -313,7 +312,7 @@ fn release_ready(pool: &Pool, parked: &mut Vec<Parked>, bell: Option<&Wake>, unt
 impl Interest {
     fn events(self) -> PollFlags {
         match self {
-            Interest::Readable | Interest::Drops => PollFlags::IN,
+            Interest::Readable | Interest::SlowRead => PollFlags::IN,
             Interest::Writable => PollFlags::OUT,
             Interest::Leaving => PollFlags::RDHUP,
         }

@@ -104,7 +104,7 @@ fn the_part_policy_says_what_is_cut() {
 
 #[test]
 fn the_part_size_can_be_chosen() {
-    let server = Server::start(&["--chunk-size=100KiB"]);
+    let server = Server::start(&["--part-size=100KiB"]);
     server.get("/film.mp4", "Range: bytes=1000-\r\n").assert_film(1000, 102_400);
 }
 

@@ -1,4 +1,4 @@
-//! The promise: whoever hangs on holds nobody else.
+//! The promise: no client that hangs on delays another.
 
 use std::thread;
 

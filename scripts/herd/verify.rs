@@ -1,4 +1,4 @@
-//! A million requests, each verified: ranges of all kinds, of files of all sizes around the edges of a part, over kept
+//! A verify requests, each verified: ranges of all kinds, of files of all sizes around the edges of a part, over kept
 //! connections, now and then broken off.
 
 use std::fs;
@@ -18,8 +18,8 @@ const PART: usize = 16 * 1024;
 /// Clients that ask at one time.
 const CLIENTS: usize = 8;
 
-pub fn million(program: &Path, report: &mut Report) -> io::Result<()> {
-    let server = Server::start(program, &["--workers", "8", "--chunk-size", &PART.to_string()], None)?;
+pub fn verify(program: &Path, report: &mut Report) -> io::Result<()> {
+    let server = Server::start(program, &["--workers", "8", "--part-size", &PART.to_string()], None)?;
     let files = files(&mut Random(1));
     for (place, file) in files.iter().enumerate() {
         fs::write(server.folder.join(format!("{place}.bin")), file)?;
@@ -45,7 +45,7 @@ fn files(random: &mut Random) -> Vec<Vec<u8>> {
     sizes.into_iter().chain(any).map(|size| (0..size).map(|_| random.next() as u8).collect()).collect()
 }
 
-/// Asks until so many answers have been verified. Fails at the first that is wrong.
+/// Asks until this many answers have been verified. Fails at the first that is wrong.
 fn ask(address: SocketAddr, files: &[Vec<u8>], count: usize, mut random: Random) -> io::Result<()> {
     let mut client = Client::connect(address)?;
     let mut body = Vec::new();

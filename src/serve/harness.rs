@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Shutdown};
+use std::net::{self, IpAddr, Ipv4Addr};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,21 +13,21 @@ use crossbeam_channel::unbounded;
 use socket2::{Domain, Socket, Type};
 
 use super::connection::{Connection, Next, Wakeup};
-use super::input::Input;
 use super::pool::{Pool, Task};
-use super::{By, Settings, Stop};
+use super::read_buffer::ReadBuffer;
+use super::{SendMethod, Settings, Shutdown};
 use crate::bytes::Bytes;
 use crate::http::range::{PartPolicy, Parts};
-use crate::site::{Hidden, Site};
+use crate::site::{AccessRules, Site};
 
-/// A server that serves when it is told to.
-pub struct Stage {
+/// A server whose every step a test takes itself.
+pub struct Harness {
     pool: Arc<Pool>,
 }
 
 /// What a client heard.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Heard {
+pub struct Transcript {
     pub bytes: Vec<u8>,
     /// Whether the server had ended the connection before the client did.
     pub ended: bool,
@@ -39,7 +39,7 @@ pub const PART: u64 = 100;
 /// What must never be heard.
 pub const SECRET: &str = "the secret";
 
-/// Writes what a stage serves into an empty folder. The files are as old every time, so their tags are the same.
+/// Writes what a harness serves into an empty folder. The files are as old every time, so their tags are the same.
 pub fn furnish(folder: &Path) -> io::Result<()> {
     for name in ["films", "confidential"] {
         fs::create_dir(folder.join(name))?;
@@ -59,11 +59,11 @@ pub fn furnish(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-impl Stage {
+impl Harness {
     /// Serves this folder.
     pub fn new(content: &Path) -> Self {
-        let hidden = Hidden::new([]).expect("no further folders");
-        let site = Arc::new(Site::scan(content, hidden).expect("the folder is there"));
+        let access_rules = AccessRules::new([]).expect("no further folders");
+        let site = Arc::new(Site::scan(content, access_rules).expect("the folder is there"));
         let second = Duration::from_secs(1);
         let settings = Settings {
             // A single worker waits for no client.
@@ -74,21 +74,21 @@ impl Stage {
             stall_timeout: second,
             drain_timeout: second,
             parts: Parts { policy: PartPolicy::Always, size: Bytes(PART) },
-            transfer: By::Pread,
+            transfer: SendMethod::Pread,
             cors: None,
         };
-        let stop = Arc::new(Stop::new().expect("a descriptor"));
-        // Nothing is told here.
+        let shutdown = Arc::new(Shutdown::new().expect("a descriptor"));
+        // No thread waits for events here.
         let (events, _) = unbounded();
-        Stage { pool: Arc::new(Pool::new(settings, site, None, stop, events).expect("descriptors")) }
+        Harness { pool: Arc::new(Pool::new(settings, site, None, shutdown, events).expect("descriptors")) }
     }
 
     /// What a client hears that says this, piece by piece, and then no more. Each piece is received and answered as far as
     /// it goes before the next is said.
-    pub fn hears<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Heard {
+    pub fn hears<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Transcript {
         let (mut client, socket) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("descriptors");
         client.set_nonblocking(true).expect("it is ours");
-        let mut input = Input::new();
+        let mut read_buffer = ReadBuffer::new();
         let permit = self.pool.admission.admit();
         let mut connection = Some(Connection::new(socket, IpAddr::V4(Ipv4Addr::LOCALHOST), permit));
         let mut bytes = Vec::new();
@@ -100,16 +100,16 @@ impl Stage {
                     Ok(count) => rest = &rest[count..],
                     Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
                 }
-                connection = self.serve(served, &mut client, &mut input, &mut bytes);
+                connection = self.serve(served, &mut client, &mut read_buffer, &mut bytes);
             }
         }
         let ended = connection.is_none();
-        client.shutdown(Shutdown::Write).expect("it is open");
+        client.shutdown(net::Shutdown::Write).expect("it is open");
         if let Some(connection) = connection {
-            let left = self.serve(connection, &mut client, &mut input, &mut bytes);
+            let left = self.serve(connection, &mut client, &mut read_buffer, &mut bytes);
             assert!(left.is_none(), "a client that has said all is waited for");
         }
-        Heard { bytes, ended }
+        Transcript { bytes, ended }
     }
 
     /// Serves until the client has to say more, or the connection has ended.
@@ -117,12 +117,12 @@ impl Stage {
         &self,
         mut connection: Connection,
         client: &mut Socket,
-        input: &mut Input,
+        read_buffer: &mut ReadBuffer,
         heard: &mut Vec<u8>,
     ) -> Option<Connection> {
         let mut wakeup = Wakeup::New;
         loop {
-            let next = connection.run(wakeup, &self.pool, input);
+            let next = connection.run(wakeup, &self.pool, read_buffer);
             let before = heard.len();
             // An end or a reset shows in what the server does next.
             let _ = client.read_to_end(heard);

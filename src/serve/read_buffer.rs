@@ -4,19 +4,19 @@ use crate::limits::HEAD_MAX;
 
 /// A buffer with room for one whole request head. A worker has one; what a connection leaves in it goes with the connection.
 #[derive(Debug)]
-pub struct Input {
+pub struct ReadBuffer {
     bytes: Box<[u8; HEAD_MAX]>,
     used: usize,
     filled: usize,
 }
 
-impl Input {
+impl ReadBuffer {
     pub fn new() -> Self {
-        Input { bytes: Box::new([0; HEAD_MAX]), used: 0, filled: 0 }
+        ReadBuffer { bytes: Box::new([0; HEAD_MAX]), used: 0, filled: 0 }
     }
 
     /// Begins with what a connection had left, which is no more than there is room for.
-    pub fn load(&mut self, rest: &[u8]) {
+    pub fn fill_from(&mut self, rest: &[u8]) {
         self.bytes[..rest.len()].copy_from_slice(rest);
         (self.used, self.filled) = (0, rest.len());
     }
@@ -32,13 +32,13 @@ impl Input {
     }
 
     /// Room for more; empty only while a whole head is unused.
-    pub fn room(&mut self) -> &mut [u8] {
+    pub fn spare(&mut self) -> &mut [u8] {
         self.bytes.copy_within(self.used..self.filled, 0);
         (self.used, self.filled) = (0, self.filled - self.used);
         &mut self.bytes[self.filled..]
     }
 
-    /// Counts bytes that were received into the [`room`](Input::room).
+    /// Counts bytes that were received into the [`spare`]ReadBuffer::spare.
     pub fn received(&mut self, count: usize) {
         self.filled += count;
     }

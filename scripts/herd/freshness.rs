@@ -20,7 +20,7 @@ const NAME: &str = "number.txt";
 /// What stands for the end.
 const LAST: u64 = u64::MAX;
 
-pub fn changing(program: &Path, report: &mut Report) -> io::Result<()> {
+pub fn freshness(program: &Path, report: &mut Report) -> io::Result<()> {
     let server = Server::start(program, &["--workers", "8"], None)?;
     let file = server.folder.join(NAME);
     fs::write(&file, text(1))?;

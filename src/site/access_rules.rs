@@ -4,7 +4,7 @@ use crate::http::{Refusal, Status};
 
 /// The rules by which a path is refused before and after it is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hidden {
+pub struct AccessRules {
     /// Relative to the content folder, without slashes at either end.
     confidential: Vec<Vec<u8>>,
 }
@@ -16,9 +16,9 @@ const CONFIDENTIAL: &[u8] = b"confidential";
 const WELL_KNOWN: &[u8] = b".well-known";
 
 /// In a confidential folder, whether there is such a file or not.
-pub(super) const FORBIDDEN: Refusal = Refusal::keep(Status::Forbidden, "What is asked for is confidential.");
+pub(super) const FORBIDDEN: Refusal = Refusal::keep_alive(Status::Forbidden, "What is asked for is confidential.");
 
-impl Hidden {
+impl AccessRules {
     /// Rules with `confidential/` and further confidential folders, each relative to the content folder.
     ///
     /// Fails with the folder that is empty, absolute or climbs upwards: no folder in the content folder.
@@ -31,7 +31,7 @@ impl Hidden {
             }
             confidential.push(segments.join("/").into_bytes());
         }
-        Ok(Hidden { confidential })
+        Ok(AccessRules { confidential })
     }
 
     /// The confidential folders beside `confidential/`, relative to the content folder.
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn paths_are_judged() {
-        let hidden = Hidden::new(["./private//films/", "drafts"]).expect("these are folders");
+        let access_rules = AccessRules::new(["./private//films/", "drafts"]).expect("these are folders");
         for (path, status) in [
             ("", 0),
             ("a.mp4", 0),
@@ -85,7 +85,7 @@ mod tests {
             ("private/x", 0),
             ("drafts/x", 403),
             (".git/config", 404),
-            ("a/.hidden", 404),
+            ("a/.access_rules", 404),
             (".well-known", 0),
             (".well-known/a", 0),
             (".well-known/.a", 404),
@@ -93,7 +93,7 @@ mod tests {
             ("a/.well-known/b", 404),
         ] {
             assert_eq!(
-                hidden.check(path.as_bytes()).map_or_else(|refusal| refusal.status.code(), |()| 0),
+                access_rules.check(path.as_bytes()).map_or_else(|refusal| refusal.status.code(), |()| 0),
                 status,
                 "{path}"
             );
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn what_is_no_folder_inside_is_refused() {
         for folder in ["", "/", ".", "/etc", "a/../..", ".."] {
-            assert_eq!(Hidden::new([folder]), Err(folder));
+            assert_eq!(AccessRules::new([folder]), Err(folder));
         }
     }
 }

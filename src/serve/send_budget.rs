@@ -10,14 +10,14 @@ use crate::limits::{FEW_TRANSFERS, UNSENT_MAX, UNSENT_MAX_OF_FEW};
 
 /// The right of one socket to more room; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Headroom(Arc<AtomicUsize>);
+pub(super) struct SendBudget(Arc<AtomicUsize>);
 
-impl Headroom {
+impl SendBudget {
     /// Makes room in the socket, if those that have it are few. `taken` counts them.
     pub fn take(taken: &Arc<AtomicUsize>, socket: &Socket) -> Option<Self> {
         let before = taken.fetch_add(1, Ordering::Relaxed);
-        let headroom = Headroom(Arc::clone(taken));
-        (before < FEW_TRANSFERS && socket.set_tcp_notsent_lowat(UNSENT_MAX_OF_FEW).is_ok()).then_some(headroom)
+        let send_budget = SendBudget(Arc::clone(taken));
+        (before < FEW_TRANSFERS && socket.set_tcp_notsent_lowat(UNSENT_MAX_OF_FEW).is_ok()).then_some(send_budget)
     }
 
     /// Makes the socket as it was, for the next request. Where that fails the connection is ending.
@@ -26,7 +26,7 @@ impl Headroom {
     }
 }
 
-impl Drop for Headroom {
+impl Drop for SendBudget {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -44,12 +44,12 @@ mod tests {
         let sockets: Vec<Socket> =
             (0..=FEW_TRANSFERS).map(|_| Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket")).collect();
         let room = |place: usize| sockets[place].tcp_notsent_lowat().expect("an option");
-        let mut few: Vec<Headroom> = sockets.iter().filter_map(|socket| Headroom::take(&taken, socket)).collect();
+        let mut few: Vec<SendBudget> = sockets.iter().filter_map(|socket| SendBudget::take(&taken, socket)).collect();
         assert_eq!((few.len(), taken.load(Ordering::Relaxed)), (FEW_TRANSFERS, FEW_TRANSFERS));
         assert_eq!(room(0), UNSENT_MAX_OF_FEW);
         assert_ne!(room(FEW_TRANSFERS), UNSENT_MAX_OF_FEW);
         few.remove(0).give_back(&sockets[0]);
         assert_eq!(room(0), UNSENT_MAX);
-        assert!(Headroom::take(&taken, &sockets[FEW_TRANSFERS]).is_some());
+        assert!(SendBudget::take(&taken, &sockets[FEW_TRANSFERS]).is_some());
     }
 }

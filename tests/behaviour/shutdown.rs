@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use super::support::*;
 
 #[test]
-fn on_a_signal_answers_are_finished_and_nobody_new_comes() {
+fn on_a_signal_answers_are_finished_and_no_connection_is_accepted() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut server = Server::start(&["--workers", "2"]);
         let mut idle = server.connect();
@@ -31,7 +31,7 @@ fn on_a_signal_answers_are_finished_and_nobody_new_comes() {
 }
 
 #[test]
-fn who_does_not_finish_in_time_is_cut() {
+fn a_transfer_that_does_not_finish_in_time_is_cut() {
     let mut server = Server::start(&["--drain-timeout", "0.2"]);
     let mut reader = server.connect();
     reader.get("/film.mp4", "");

@@ -1,6 +1,5 @@
-//! Places at the channel: as many workers wait at it at one time as there are processors. More of them would wake each other
-//! up only to wait for a processor. The others stand by for a place, which a worker passes on before it waits for a client or
-//! for the disk.
+//! Run slots: at most one worker per processor receives from the channel; more would only context-switch. A worker releases
+//! its slot before it blocks on a client or a file system, and another takes over.
 
 use std::cell::Cell;
 use std::num::NonZeroUsize;
@@ -11,24 +10,24 @@ use super::sync::{Condvar, Mutex, MutexGuard, thread_local};
 thread_local! {
     // The macro of loom takes no const block.
     #[allow(clippy::missing_const_for_thread_local)]
-    static HAS_PLACE: Cell<bool> = Cell::new(false);
+    static HAS_RUN_SLOT: Cell<bool> = Cell::new(false);
 }
 
-/// Counts the places that are free.
+/// Counts the slots that are free.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct RunSlots {
     free: Mutex<usize>,
     freed: Condvar,
 }
 
-impl Places {
+impl RunSlots {
     pub fn new(count: NonZeroUsize) -> Self {
-        Places { free: Mutex::new(count.get()), freed: Condvar::new() }
+        RunSlots { free: Mutex::new(count.get()), freed: Condvar::new() }
     }
 
-    /// Waits until there is a place for this thread, unless it has one.
-    pub fn take(&self) {
-        if HAS_PLACE.with(|has_place| has_place.replace(true)) {
+    /// Takes a slot for this thread, unless it has one. Blocks until one is free.
+    pub fn acquire(&self) {
+        if HAS_RUN_SLOT.with(|has_run_slot| has_run_slot.replace(true)) {
             return;
         }
         let mut free = self.free();
@@ -38,9 +37,9 @@ impl Places {
         *free -= 1;
     }
 
-    /// Leaves the place of this thread, if it has one, to one that stands by.
-    pub fn pass_on(&self) {
-        if HAS_PLACE.with(|has_place| has_place.replace(false)) {
+    /// Releases the slot of this thread, if it has one, to a worker that waits for it.
+    pub fn release(&self) {
+        if HAS_RUN_SLOT.with(|has_run_slot| has_run_slot.replace(false)) {
             *self.free() += 1;
             self.freed.notify_one();
         }
@@ -66,33 +65,33 @@ mod tests {
     const TWO: NonZeroUsize = NonZeroUsize::new(2).expect("not zero");
 
     #[test]
-    fn a_thread_has_one_place_at_most() {
-        let places = Places::new(TWO);
-        places.take();
-        places.take();
-        assert_eq!(places.count_free(), 1);
-        places.pass_on();
-        places.pass_on();
-        assert_eq!(places.count_free(), 2);
+    fn a_thread_has_one_slot_at_most() {
+        let run_slots = RunSlots::new(TWO);
+        run_slots.acquire();
+        run_slots.acquire();
+        assert_eq!(run_slots.count_free(), 1);
+        run_slots.release();
+        run_slots.release();
+        assert_eq!(run_slots.count_free(), 2);
     }
 
     #[test]
-    fn no_more_than_there_are_places_work_at_one_time_and_all_do() {
-        let (places, working, turns) = (Places::new(TWO), AtomicUsize::new(0), AtomicUsize::new(0));
+    fn no_more_workers_than_slots_run_and_all_get_their_turn() {
+        let (run_slots, working, turns) = (RunSlots::new(TWO), AtomicUsize::new(0), AtomicUsize::new(0));
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..100 {
-                        places.take();
+                        run_slots.acquire();
                         assert!(working.fetch_add(1, Ordering::SeqCst) < 2);
                         thread::yield_now();
                         working.fetch_sub(1, Ordering::SeqCst);
                         turns.fetch_add(1, Ordering::SeqCst);
-                        places.pass_on();
+                        run_slots.release();
                     }
                 });
             }
         });
-        assert_eq!((turns.into_inner(), places.count_free()), (800, 2));
+        assert_eq!((turns.into_inner(), run_slots.count_free()), (800, 2));
     }
 }

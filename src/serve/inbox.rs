@@ -1,0 +1,132 @@
+//! The inbox of a poll thread: workers leave connections here that wait for their clients, and its
+//! [`Poller`](super::poller::Poller) drains it.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use super::connection::Connection;
+use super::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use super::sync::{Mutex, MutexGuard};
+use super::waker::{Wake, Waker};
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Interest {
+    Readable,
+    Writable,
+    /// More of a head that arrives slowly; a delay of some milliseconds does not matter.
+    SlowRead,
+    /// Nothing of its client but that it leaves.
+    Leaving,
+}
+
+/// A connection that waits for its client, no longer than until the deadline.
+#[derive(Debug)]
+pub(super) struct Parked {
+    pub connection: Connection,
+    pub interest: Interest,
+    pub since: Instant,
+    pub deadline: Instant,
+}
+
+/// Connections on their way to a poll thread, and what other threads ask of it.
+#[derive(Debug)]
+pub(super) struct PollInbox<T = Parked, W = Waker> {
+    queue: Mutex<Vec<T>>,
+    /// Whether the thread may be in poll(2), so that it must be woken.
+    asleep: AtomicBool,
+    waker: Arc<W>,
+    /// Connections in poll(2), slow senders not counted.
+    active_count: AtomicUsize,
+    /// How many idle connections should be closed.
+    idle_to_evict: AtomicUsize,
+    /// Whether connections beyond the limit should make room for further ones.
+    shed_to_evict: AtomicBool,
+}
+
+impl<T, W: Wake> PollInbox<T, W> {
+    pub fn new(waker: W) -> Self {
+        PollInbox {
+            queue: Mutex::new(Vec::new()),
+            asleep: AtomicBool::new(false),
+            waker: Arc::new(waker),
+            active_count: AtomicUsize::new(0),
+            idle_to_evict: AtomicUsize::new(0),
+            shed_to_evict: AtomicBool::new(false),
+        }
+    }
+
+    /// What wakes the thread.
+    pub fn waker(&self) -> &Arc<W> {
+        &self.waker
+    }
+
+    /// Leaves connections for the poll thread.
+    pub fn park(&self, parked: impl IntoIterator<Item = T>) {
+        self.queue().extend(parked);
+        // Only the first one that comes while the thread sleeps wakes it.
+        if self.asleep.swap(false, Ordering::SeqCst) {
+            self.waker.wake();
+        }
+    }
+
+    /// Wakes the thread, so that it notices a change elsewhere.
+    pub fn wake(&self) {
+        self.waker.wake();
+    }
+
+    /// Asks for `count` idle connections to be closed, the longest idle first.
+    pub fn evict_idle(&self, count: usize) {
+        self.idle_to_evict.fetch_max(count, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// Asks for connections beyond the limit to be closed, those first that have been here for longest.
+    pub fn evict_shed(&self) {
+        self.shed_to_evict.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// Takes the request to close connections beyond the limit.
+    pub fn take_shed_to_evict(&self) -> bool {
+        self.shed_to_evict.swap(false, Ordering::SeqCst)
+    }
+
+    /// Connections in poll(2), slow senders not counted.
+    pub fn active_count(&self) -> usize {
+        self.active_count.load(Ordering::Relaxed)
+    }
+
+    /// Prepares for poll(2): from here on, what comes wakes the thread.
+    ///
+    /// The waker is reset before `asleep` is set: what was queued before is seen by the next drain, what comes later wakes
+    /// poll(2).
+    pub fn before_poll(&self) {
+        self.waker.reset();
+        self.asleep.swap(true, Ordering::SeqCst);
+    }
+
+    /// The thread is awake and drains the inbox before it sleeps again, so that nothing needs to wake it.
+    pub fn after_poll(&self) {
+        self.asleep.swap(false, Ordering::SeqCst);
+    }
+
+    /// Takes the connections that have come.
+    pub fn drain(&self) -> Vec<T> {
+        std::mem::take(&mut self.queue())
+    }
+
+    /// Takes the number of idle connections to close.
+    pub fn take_idle_to_evict(&self) -> usize {
+        self.idle_to_evict.swap(0, Ordering::SeqCst)
+    }
+
+    /// Sets the count of connections in poll(2).
+    pub fn set_active_count(&self, count: usize) {
+        self.active_count.store(count, Ordering::Relaxed);
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Vec<T>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,50 @@
+//! The end of the server: first no new connections, then no connections.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use super::waker::{Wake, Waker};
+
+/// Makes a running server drain, and then abort what is left. Shared by all that may ask for it.
+#[derive(Debug)]
+pub struct Shutdown {
+    state: AtomicU8,
+    wake: Waker,
+}
+
+const RUNNING: u8 = 0;
+const DRAINING: u8 = 1;
+const ABORTED: u8 = 2;
+
+impl Shutdown {
+    pub fn new() -> io::Result<Self> {
+        Ok(Shutdown { state: AtomicU8::new(RUNNING), wake: Waker::new()? })
+    }
+
+    /// Asks the server to take no more connections, to finish the answers under way and to end.
+    pub fn drain(&self) {
+        self.state.fetch_max(DRAINING, Ordering::SeqCst);
+        self.wake.wake();
+    }
+
+    /// Cuts what is still under way. Returns whether it was not cut before.
+    pub(super) fn abort(&self) -> bool {
+        self.state.fetch_max(ABORTED, Ordering::SeqCst) < ABORTED
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.state.load(Ordering::SeqCst) >= DRAINING
+    }
+
+    pub(super) fn is_aborted(&self) -> bool {
+        self.state.load(Ordering::SeqCst) == ABORTED
+    }
+}
+
+impl AsFd for Shutdown {
+    /// Readable from the call of [`finish`](Shutdown::finish) on.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+}
