@@ -6,8 +6,9 @@ use std::os::unix::ffi::OsStrExt;
 
 use argh::FromArgs;
 
-/// Serve a folder of media over HTTP/1.1, large files in parts. Every flag can also be set in the environment, --port as
-/// REELD_PORT and so on; the flag wins. Folders in REELD_CONFIDENTIAL are separated by colons.
+/// Serve a folder of media over HTTP/1.1, large files in parts. Every flag can also be set in the
+/// environment, --port as REELD_PORT and so on; the flag wins. Folders in REELD_CONFIDENTIAL are
+/// separated by colons.
 #[derive(Debug, Default, FromArgs, PartialEq, Eq)]
 pub struct Args {
     /// the folder to serve (default: content)
@@ -30,15 +31,18 @@ pub struct Args {
     #[argh(option, arg_name = "size")]
     pub part_size: Option<String>,
 
-    /// which answers are cut to a part: always, open-ended (only those to "bytes=N-") or never (default: always)
+    /// which answers are cut to a part: always, open-ended (only those to "bytes=N-") or never
+    /// (default: always)
     #[argh(option, arg_name = "policy")]
     pub part_policy: Option<String>,
 
-    /// a folder in the content folder to refuse with 403, beside confidential/; it must exist; may be repeated
+    /// a folder in the content folder to refuse with 403, beside confidential/; it must exist; may
+    /// be repeated
     #[argh(option, arg_name = "folder")]
     pub confidential: Vec<String>,
 
-    /// whose web pages may play what is served: '*' or an origin like https://films.example (default: none but its own)
+    /// whose web pages may play what is served: '*' or an origin like https://films.example
+    /// (default: none but its own)
     #[argh(option, arg_name = "origin")]
     pub cors: Option<String>,
 
@@ -62,7 +66,8 @@ pub struct Args {
     #[argh(option, arg_name = "seconds")]
     pub drain_timeout: Option<String>,
 
-    /// how files reach the clients: pread (through a buffer) or sendfile (moved by the kernel) (default: pread)
+    /// how files reach the clients: pread (through a buffer) or sendfile (moved by the kernel)
+    /// (default: pread)
     #[argh(option, arg_name = "way")]
     pub transfer: Option<String>,
 
@@ -85,8 +90,8 @@ pub enum EarlyExit {
 }
 
 impl Args {
-    /// Reads the arguments behind the name of the program. Beside argh's `--flag value` this takes `--flag=value`, and any
-    /// bytes as the folder.
+    /// Reads the arguments behind the name of the program. Beside argh's `--flag value` this takes
+    /// `--flag=value`, and any bytes as the folder.
     pub fn read(arguments: &[OsString]) -> Result<Self, EarlyExit> {
         let flags_end = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
         let mut words: Vec<Cow<str>> = Vec::new();

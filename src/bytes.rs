@@ -23,7 +23,8 @@ const UNITS: [(&str, u64); 7] = [
 impl FromStr for Bytes {
     type Err = ();
 
-    /// Reads a whole number with an optional unit: `5MiB`, `512 KiB`, `5242880`. Fails on anything else and on overflow.
+    /// Reads a whole number with an optional unit: `5MiB`, `512 KiB`, `5242880`. Fails on anything
+    /// else and on overflow.
     fn from_str(text: &str) -> Result<Self, ()> {
         let (digits, factor) = UNITS
             .iter()
@@ -42,7 +43,8 @@ impl FromStr for Bytes {
 }
 
 impl fmt::Display for Bytes {
-    /// Writes the largest binary unit that fits: exact where the amount is whole in it, else with one decimal.
+    /// Writes the largest binary unit that fits: exact where the amount is whole in it, else with
+    /// one decimal.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, factor) = UNITS[..3].iter().rev().find(|(_, factor)| self.0 >= *factor).unwrap_or(&("B", 1));
         if self.0.is_multiple_of(*factor) {

@@ -1,8 +1,9 @@
-//! reeld streams a folder of media over HTTP/1.1 from a fixed pool of blocking threads, without epoll and without an async
-//! runtime. However many clients hang on, the number of threads, the memory and the time that a new client waits stay
-//! bounded.
+//! reeld streams a folder of media over HTTP/1.1 from a fixed pool of blocking threads, without
+//! epoll and without an async runtime. However many clients hang on, the number of threads, the
+//! memory and the time that a new client waits stay bounded.
 //!
-//! The house, from the roof to the ground; each room imports only from rooms below it, and a test holds that:
+//! The rooms, from the top floor to the ground; each imports only from rooms below it, and a test
+//! holds that:
 //!
 //! | floor | room | what lives there |
 //! |---|---|---|
@@ -15,17 +16,18 @@
 //! | 0 | [`http`] | what HTTP says: pure functions and closed enums |
 //! | −1 | [`limits`], [`bytes`], [`nearest`] | what a peer can grow, the unit of most of it; the name that was meant |
 //!
-//! A request is a value that changes its type as it walks through: the bytes of a connection become a
-//! [`Request`](http::Request), its target a [`Resource`](site::Resource) that was opened, both together a
-//! [`Response`](http::Response) that is decided whole before a byte is written, and that a transfer. Its road is
-//! `serve/connection.rs`; reading that file is reading the server.
+//! A request is a value that changes its type as it walks through: the bytes of a connection become
+//! a [`Request`](http::Request), its target a [`Resource`](site::Resource) that was opened, both
+//! together a [`Response`](http::Response) that is decided whole before a byte is written, and that
+//! a transfer. `serve/exchange.rs` is the road of a request, `serve/connection.rs` the life of a
+//! connection; begin with these two.
 //!
 //! ```text
 //!            accept                recv                       park (no progress, others wait)
 //!  clients ─────────▶ acceptor ─▶ channel ─▶ worker ×N ────────────────────────▶ pollers (two threads, poll(2))
 //!                                   ▲          │  keep-alive loop, pread → send        │
 //!                                   └──────────┴───────────────────────────────────────┘
-//!                                         ready again, or its turn is over
+//!                                         ready again, or its quantum is spent
 //! ```
 
 #![forbid(unsafe_code)]

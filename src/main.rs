@@ -63,8 +63,8 @@ fn run(diagnostics: &NonBlockingWriter) -> Result<(), Failure> {
         .map_err(|error| Failure::system("cannot start", &error))
 }
 
-/// Opens the content folder on a thread that then watches it until the server ends. If the folder does not answer
-/// soon, the server listens all the same, and serves it when it does.
+/// Opens the content folder on a thread that then watches it until the server ends. If the folder
+/// does not answer soon, the server listens all the same, and serves it when it does.
 fn open_site(config: &Config, stop: &Arc<Shutdown>) -> Result<Arc<Site>, Failure> {
     let system = |error| Failure::system("cannot start", &error);
     let site = Arc::new(Site::new(config.content.clone(), config.access_rules.clone()));

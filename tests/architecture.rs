@@ -1,9 +1,10 @@
-//! The rules of the house, held by reading `src/`.
+//! The architecture, held by reading `src/`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms and their floors, as in the map of `src/lib.rs`. A room imports from itself and from lower floors.
+/// The rooms and their floors, as in the map of `src/lib.rs`. A room imports from itself and from
+/// lower floors.
 const FLOORS: [(&str, i8); 12] = [
     ("main", 6),
     ("failure", 6),
@@ -80,6 +81,18 @@ fn the_ground_floor_does_no_io() {
 fn files_can_be_read_in_one_sitting() {
     for (_, path, text) in rooms() {
         assert!(text.lines().count() <= 400, "{} is longer than 400 lines", path.display());
+    }
+}
+
+#[test]
+fn comments_are_at_most_100_columns_wide() {
+    for (_, path, text) in rooms() {
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with("//")) {
+            // Tables and drawings cannot be wrapped.
+            let is_text = !line.trim_start_matches(['/', '!', ' ']).starts_with('|') && !line.contains('─');
+            let is_wide = line.chars().count() > 100 && is_text;
+            assert!(!is_wide, "{}:{} is wider than 100 columns", path.display(), number + 1);
+        }
     }
 }
 

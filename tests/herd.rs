@@ -1,4 +1,5 @@
-//! A small herd: the presets of `scripts/herd.sh` with a twentieth of their clients. What depends on time is not held here.
+//! A small herd: the presets of `scripts/herd.sh` with a twentieth of their clients. What depends
+//! on time is not held here.
 
 use std::process::Command;
 

@@ -90,7 +90,8 @@ pub fn request(target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: herd\r\n\r\n")
 }
 
-/// Reads a head at the start of these bytes: status and content length, and the length of the head itself.
+/// Reads a head at the start of these bytes: status and content length, and the length of the head
+/// itself.
 pub fn read_head(bytes: &[u8]) -> io::Result<Option<(Head, usize)>> {
     let Some(length) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
     let bad = || io::Error::new(ErrorKind::InvalidData, "the answer is no HTTP");

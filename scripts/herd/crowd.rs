@@ -92,7 +92,8 @@ impl Busy {
         self.thread.join().expect("the clients' thread does not panic")
     }
 
-    /// Clients that send a head a byte a second, and begin again when the server has had enough of it.
+    /// Clients that send a head a byte a second, and begin again when the server has had enough of
+    /// it.
     pub fn dripping(address: SocketAddr, count: usize) -> io::Result<Self> {
         let mut clients = silent(address, count)?;
         for client in &mut clients {
@@ -144,7 +145,8 @@ impl Busy {
         })
     }
 
-    /// Clients that ask for a file again and again, and check every byte. With a `pace` each reads that many bytes a second.
+    /// Clients that ask for a file again and again, and check every byte. With a `pace` each reads
+    /// that many bytes a second.
     pub fn asking(
         address: SocketAddr,
         count: usize,

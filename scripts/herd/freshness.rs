@@ -1,4 +1,5 @@
-//! A file that changes now and then while a crowd asks for it: nobody gets what it was before he asked.
+//! A file that changes now and then while a crowd asks for it: nobody gets what it was before he
+//! asked.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -12,7 +13,8 @@ use crate::client::Client;
 use crate::presets::Report;
 use crate::server::Server;
 
-/// Long enough for the server to keep the file in memory: it does so when a file has not changed for two whole seconds.
+/// Long enough for the server to keep the file in memory: it does so when a file has not changed
+/// for two whole seconds.
 const BETWEEN_CHANGES: Duration = Duration::from_millis(3500);
 
 const NAME: &str = "number.txt";

@@ -13,8 +13,8 @@ use std::process::ExitCode;
 
 use argh::FromArgs;
 
-/// Sends a herd of clients against a reeld that it starts itself, and says how clients beside them fare. Prints a table of
-/// what each preset measured and must show; exits 1 if one falls short.
+/// Sends a herd of clients against a reeld that it starts itself, and says how clients beside them
+/// fare. Prints a table of what each preset measured and must show; exits 1 if one falls short.
 #[derive(FromArgs)]
 struct Args {
     /// the presets to run (default: all but soak, which takes 20 minutes)
@@ -25,7 +25,8 @@ struct Args {
     #[argh(option, default = "PathBuf::from(\"target/release/reeld\")")]
     server: PathBuf,
 
-    /// divide the number of clients by this, and hold only what does not depend on time (default: 1)
+    /// divide the number of clients by this, and hold only what does not depend on time (default:
+    /// 1)
     #[argh(option, default = "1")]
     divide: usize,
 }

@@ -286,7 +286,8 @@ fn overload(program: &Path, report: &mut Report) -> io::Result<()> {
     let mut body = Vec::new();
     let mut told = 0;
     for client in &mut clients {
-        // A client that is answered before it has asked may find that the server no longer listens to it.
+        // A client that is answered before it has asked may find that the server no longer listens
+        // to it.
         let _ = client.ask(client::SMALL);
         told += usize::from(client.answer(&mut body).is_ok_and(|status| status == 503) && client.has_ended());
     }

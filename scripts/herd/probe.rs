@@ -42,7 +42,8 @@ impl Times {
     }
 }
 
-/// Fetches the small file so often, in turn on a fresh connection and on a kept one, with a short rest between.
+/// Fetches the small file so often, in turn on a fresh connection and on a kept one, with a short
+/// rest between.
 pub fn probe(address: SocketAddr, tries: usize) -> (Times, Times) {
     let (mut fresh, mut kept) = (Times::default(), Times::default());
     let mut body = Vec::new();

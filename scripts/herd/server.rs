@@ -54,7 +54,8 @@ impl Server {
         fs::write(folder.join("small.txt"), vec![b's'; SMALL])?;
         let mut command = match open_files {
             None => Command::new(program),
-            // prlimit(1) of util-linux becomes the program, so the process is the server's all the same.
+            // prlimit(1) of util-linux becomes the program, so the process is the server's all the
+            // same.
             Some(limit) => {
                 let mut command = Command::new("prlimit");
                 command.arg(format!("--nofile={limit}")).arg(program);
@@ -82,7 +83,8 @@ impl Server {
     pub fn sight(&self) -> io::Result<Sight> {
         let of = |name: &str| format!("/proc/{}/{name}", self.child.id());
         let stat = fs::read_to_string(of("stat"))?;
-        // Behind the name of the program, which may have spaces: the fields from the third on (proc(5)).
+        // Behind the name of the program, which may have spaces: the fields from the third on
+        // (proc(5)).
         let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
         let number = |field: usize| fields.get(field - 3).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
         Ok(Sight {

@@ -1,5 +1,5 @@
-//! A verify requests, each verified: ranges of all kinds, of files of all sizes around the edges of a part, over kept
-//! connections, now and then broken off.
+//! A verify requests, each verified: ranges of all kinds, of files of all sizes around the edges of
+//! a part, over kept connections, now and then broken off.
 
 use std::fs;
 use std::io;

@@ -11,17 +11,20 @@ pub struct Cors(String);
 /// What a script may see beyond the few fields that it always sees.
 const EXPOSED: &str = "Content-Range, Content-Length, Accept-Ranges, ETag";
 
-/// What a player may send beyond the few fields that it always may. `bytes=a-b` is one of those only in newer browsers.
+/// What a player may send beyond the few fields that it always may. `bytes=a-b` is one of those
+/// only in newer browsers.
 const ALLOWED: &str = "Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, Cache-Control";
 
-/// Seconds for which the answer to a preflight holds: the longest that a browser keeps it (Firefox; Chromium two hours).
+/// Seconds for which the answer to a preflight holds: the longest that a browser keeps it (Firefox;
+/// Chromium two hours).
 const MAX_AGE: &str = "86400";
 
 impl FromStr for Cors {
     type Err = ();
 
-    /// Reads `*` or an origin as browsers send it, because they compare it byte for byte: `https://films.example`, in lower
-    /// case, without a path and without the port that goes without saying.
+    /// Reads `*` or an origin as browsers send it, because they compare it byte for byte:
+    /// `https://films.example`, in lower case, without a path and without the port that goes
+    /// without saying.
     fn from_str(text: &str) -> Result<Self, ()> {
         let is_origin = text.split_once("://").is_some_and(|(scheme, authority)| {
             let (host, port) = match authority.rsplit_once(':') {
@@ -43,7 +46,8 @@ impl FromStr for Cors {
 }
 
 impl Cors {
-    /// Writes the fields of an answer; `preflight` says that it is to a question whether the real request may be sent.
+    /// Writes the fields of an answer; `preflight` says that it is to a question whether the real
+    /// request may be sent.
     pub fn write(&self, out: &mut String, preflight: bool) {
         // It does not depend on the Origin of the request, so there is no need for Vary.
         out.extend(["Access-Control-Allow-Origin: ", &self.0, "\r\n"]);

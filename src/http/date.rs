@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// 9999-12-31T23:59:59Z in seconds: the last date that four digits of a year can show.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// Shows a time as IMF-fixdate. Times outside 1970 to 9999 show the nearest date inside, because httpdate 1.0.3 panics on
-/// them and a file may have any time.
+/// Shows a time as IMF-fixdate. Times outside 1970 to 9999 show the nearest date inside, because
+/// httpdate 1.0.3 panics on them and a file may have any time.
 pub struct ImfDate(pub SystemTime);
 
 impl fmt::Display for ImfDate {

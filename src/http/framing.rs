@@ -5,13 +5,15 @@ use super::head::{Method, Request, Version, list_members};
 use super::status::{Refusal, Status};
 use crate::limits::DROPPED_BODY_MAX;
 
-/// The content of a request. A file server needs none, so it is dropped, or left unread with the rest of the connection.
+/// The content of a request. A file server needs none, so it is dropped, or left unread with the
+/// rest of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     None,
     /// To be read and dropped before the next request.
     Dropped(Discard),
-    /// Well framed, but not worth reading, or waiting for a 100 that will not come: the connection ends after the answer.
+    /// Well framed, but not worth reading, or waiting for a 100 that will not come: the connection
+    /// ends after the answer.
     Unread,
 }
 
@@ -47,7 +49,8 @@ impl Discard {
     }
 }
 
-/// The content that the fields announce. Whatever two readers could understand differently is refused.
+/// The content that the fields announce. Whatever two readers could understand differently is
+/// refused.
 pub(super) fn content(request: &Request) -> Result<Content, Refusal> {
     let length = content_length(request)?;
     let content = if request.every("transfer-encoding").next().is_some() {
@@ -60,7 +63,8 @@ pub(super) fn content(request: &Request) -> Result<Content, Refusal> {
             Some(_) => Content::Unread,
         }
     };
-    // RFC 9110 section 10.1.1: a 1.0 client cannot expect; to others the final status is answer enough.
+    // RFC 9110 section 10.1.1: a 1.0 client cannot expect; to others the final status is answer
+    // enough.
     if request.version == Version::Http11 && request.every("expect").next().is_some() {
         if !request.every("expect").flat_map(list_members).all(|word| word.eq_ignore_ascii_case(b"100-continue")) {
             return Err(Refusal::close(Status::ExpectationFailed, "The only expectation met here is 100-continue."));

@@ -79,8 +79,8 @@ impl<'a> Request<'a> {
         self.fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
     }
 
-    /// The value of a field that is no list; None if it is absent, and also if it is repeated, because then no line can be
-    /// preferred to the others (RFC 9110 section 5.3).
+    /// The value of a field that is no list; None if it is absent, and also if it is repeated,
+    /// because then no line can be preferred to the others (RFC 9110 section 5.3).
     pub fn only(&self, name: &'static str) -> Option<&'a [u8]> {
         let mut values = self.every(name);
         values.next().filter(|_| values.next().is_none())
@@ -92,12 +92,14 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The members of a comma-separated list without white space and empty members (RFC 9110 section 5.6.1.2).
+/// The members of a comma-separated list without white space and empty members (RFC 9110 section
+/// 5.6.1.2).
 pub fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
 }
 
-/// The request line in `bytes` as far as it has come, for the log of a request that could not be read.
+/// The request line in `bytes` as far as it has come, for the log of a request that could not be
+/// read.
 pub fn first_line(bytes: &[u8]) -> &[u8] {
     let mut rest = bytes;
     while let Some(behind_empty_line) = rest.strip_prefix(b"\r\n") {
@@ -106,7 +108,8 @@ pub fn first_line(bytes: &[u8]) -> &[u8] {
     rest.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default()
 }
 
-/// Whether a request has begun in these bytes: empty lines before it do not count (RFC 9112 section 2.2).
+/// Whether a request has begun in these bytes: empty lines before it do not count (RFC 9112 section
+/// 2.2).
 pub fn has_begun(bytes: &[u8]) -> bool {
     bytes.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
 }
@@ -120,8 +123,8 @@ struct Span<'a> {
     field_lines: usize,
 }
 
-/// Finds the request line, and where the head ends. A bare LF is refused (we may: RFC 9112 section 2.2), because
-/// an intermediary might not count it as a line end.
+/// Finds the request line, and where the head ends. A bare LF is refused (we may: RFC 9112 section
+/// 2.2), because an intermediary might not count it as a line end.
 fn find_head(bytes: &[u8]) -> Result<Option<Span<'_>>, Refusal> {
     let mut line: Option<(RequestLine, usize)> = None;
     let mut field_lines = 0;
@@ -142,7 +145,8 @@ fn find_head(bytes: &[u8]) -> Result<Option<Span<'_>>, Refusal> {
             }
             None if length == 1 => {}
             None => {
-                // Judged as soon as it is there: a client of another protocol may never send an empty line.
+                // Judged as soon as it is there: a client of another protocol may never send an
+                // empty line.
                 line = Some((request_line(&bytes[start..feed - 1])?, next));
             }
             Some((line, fields)) if length == 1 => {

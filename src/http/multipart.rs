@@ -1,4 +1,5 @@
-//! Several ranges in one answer: `multipart/byteranges` (RFC 9110 section 14.6, RFC 2046 section 5.1).
+//! Several ranges in one answer: `multipart/byteranges` (RFC 9110 section 14.6, RFC 2046 section
+//! 5.1).
 
 use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -23,7 +24,8 @@ impl Section {
     }
 }
 
-/// A boundary between the parts. Who wrote the file cannot have known the nanosecond of this answer.
+/// A boundary between the parts. Who wrote the file cannot have known the nanosecond of this
+/// answer.
 pub fn boundary(now: SystemTime) -> String {
     let time = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("part-of-reeld-{:032x}", time.as_nanos())

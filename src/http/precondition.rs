@@ -16,8 +16,8 @@ pub enum Verdict {
     Failed,
 }
 
-/// Judges all conditions but If-Range, in the order of RFC 9110 section 13.2.2. A condition on a date counts only where
-/// there is none on a tag, and only if it is one valid date.
+/// Judges all conditions but If-Range, in the order of RFC 9110 section 13.2.2. A condition on a
+/// date counts only where there is none on a tag, and only if it is one valid date.
 pub fn evaluate(request: &Request, file: &Validators, now: SystemTime) -> Verdict {
     let tag = || file.entity_tag();
     let modified = date::seconds(file.modified);
@@ -41,8 +41,8 @@ pub fn evaluate(request: &Request, file: &Validators, now: SystemTime) -> Verdic
     Verdict::Proceed
 }
 
-/// Whether a Range field counts: without If-Range always, with it only if the client's copy is this very file
-/// (RFC 9110 section 13.1.5). A date has to be a strong one, to the second.
+/// Whether a Range field counts: without If-Range always, with it only if the client's copy is this
+/// very file (RFC 9110 section 13.1.5). A date has to be a strong one, to the second.
 pub fn if_range_matches(request: &Request, file: &Validators, now: SystemTime) -> bool {
     if !has(request, "if-range") {
         return true;

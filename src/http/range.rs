@@ -1,4 +1,5 @@
-//! Which bytes of a file an answer carries: the Range field (RFC 9110 section 14) and the part policy.
+//! Which bytes of a file an answer carries: the Range field (RFC 9110 section 14) and the part
+//! policy.
 
 use std::ops::Range;
 
@@ -9,9 +10,11 @@ use crate::limits::RANGES_MAX;
 /// When an answer is cut to one part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartPolicy {
-    /// Every answer, also one to a request without Range: the pseudo-streaming that reeld is made for.
+    /// Every answer, also one to a request without Range: the pseudo-streaming that reeld is made
+    /// for.
     Always,
-    /// Only a range without an end, `bytes=N-`, so that a client that asks for a definite number of bytes gets it.
+    /// Only a range without an end, `bytes=N-`, so that a client that asks for a definite number of
+    /// bytes gets it.
     OpenEnded,
     /// None: a plain server of RFC 9110.
     Never,
@@ -53,15 +56,15 @@ pub enum Selection {
     Whole,
     /// These, and never none: 206.
     Part(Range<u64>),
-    /// Two or more stretches that do not touch each other, in the order in which they were asked for: 206 as
-    /// `multipart/byteranges`.
+    /// Two or more stretches that do not touch each other, in the order in which they were asked
+    /// for: 206 as `multipart/byteranges`.
     Several(Vec<Range<u64>>),
     /// The file has none of what was asked for: 416.
     Unsatisfiable,
 }
 
-/// Reads a Range field. None where it must be ignored (another unit, RFC 9110 section 14.2) or may be: it is malformed, or
-/// names more ranges than [`RANGES_MAX`].
+/// Reads a Range field. None where it must be ignored (another unit, RFC 9110 section 14.2) or may
+/// be: it is malformed, or names more ranges than [`RANGES_MAX`].
 pub fn parse(field: &[u8]) -> Option<Vec<RangeSpec>> {
     let equals = field.iter().position(|&byte| byte == b'=')?;
     if !field[..equals].eq_ignore_ascii_case(b"bytes") {
@@ -95,7 +98,8 @@ fn number(text: &[u8]) -> Option<u64> {
 }
 
 impl Parts {
-    /// Selects from a file of `total` bytes what answers a request that wants these ranges, or has no (valid) Range.
+    /// Selects from a file of `total` bytes what answers a request that wants these ranges, or has
+    /// no (valid) Range.
     pub fn select(&self, wanted: Option<&[RangeSpec]>, total: u64) -> Selection {
         let Some(wanted) = wanted else {
             return match self.policy {
@@ -103,7 +107,8 @@ impl Parts {
                 _ => Selection::Whole,
             };
         };
-        // No 206 can describe the last bytes of an empty file, and yet they are satisfiable (section 14.1.2).
+        // No 206 can describe the last bytes of an empty file, and yet they are satisfiable
+        // (section 14.1.2).
         if total == 0 && wanted.iter().any(|wanted| matches!(wanted, RangeSpec::Suffix(length) if *length > 0)) {
             return Selection::Whole;
         }
@@ -143,8 +148,8 @@ impl Parts {
     }
 }
 
-/// Adds a range to others that do not touch each other. Where it touches some they become one, in the place of the first
-/// (RFC 9110 section 15.3.7.2).
+/// Adds a range to others that do not touch each other. Where it touches some they become one, in
+/// the place of the first (RFC 9110 section 15.3.7.2).
 fn add(ranges: &mut Vec<Range<u64>>, mut range: Range<u64>) {
     let touches = |other: &Range<u64>, range: &Range<u64>| other.start <= range.end && range.start <= other.end;
     let place = ranges.iter().position(|other| touches(other, &range)).unwrap_or(ranges.len());
@@ -271,7 +276,8 @@ mod tests {
         }
     }
 
-    /// The same rules, said byte by byte: which positions satisfy one of the ranges, and are not yet too many.
+    /// The same rules, said byte by byte: which positions satisfy one of the ranges, and are not
+    /// yet too many.
     fn by_counting(policy: PartPolicy, wanted: &[RangeSpec], total: u64) -> Vec<u64> {
         let satisfies = |position: u64| {
             wanted.iter().any(|wanted| match *wanted {

@@ -1,4 +1,5 @@
-//! The answer as a value, decided whole before a byte of it is written (RFC 9110 sections 8, 14 and 15).
+//! The answer as a value, decided whole before a byte of it is written (RFC 9110 sections 8, 14 and
+//! 15).
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -155,7 +156,8 @@ impl Response {
                 let content_range = Some(ContentRange { part: Some(part.clone()), total });
                 (Response { content_range, ..bytes_of_file(part, Status::PartialContent) }, content_type)
             }
-            // Content-Range stands with each part, and never in the head (RFC 9110 section 15.3.7.2).
+            // Content-Range stands with each part, and never in the head (RFC 9110 section
+            // 15.3.7.2).
             Selection::Several(ranges) => {
                 let boundary = multipart::boundary(now);
                 let sections = multipart::sections(ranges, total, &content_type, &boundary);
@@ -178,8 +180,8 @@ impl Response {
         self
     }
 
-    /// Writes the head and a text body after it, and returns the length of the head; bytes of a file are for the caller to
-    /// send. `persistent` says whether the connection goes on.
+    /// Writes the head and a text body after it, and returns the length of the head; bytes of a
+    /// file are for the caller to send. `persistent` says whether the connection goes on.
     pub fn write(&self, out: &mut String, persistent: bool, cors: Option<&Cors>, now: SystemTime) -> usize {
         self.write_head(out, persistent, cors, now);
         let head_length = out.len();

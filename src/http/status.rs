@@ -63,7 +63,8 @@ pub struct Refusal {
     pub status: Status,
     /// One sentence of why, for the body of the answer.
     pub reason: &'static str,
-    /// Whether the connection must end, because what follows on it may be no request, or will not be read.
+    /// Whether the connection must end, because what follows on it may be no request, or will not
+    /// be read.
     pub close: bool,
 }
 

@@ -1,4 +1,5 @@
-//! From a request target to a path below the content folder (RFC 9112 section 3.2, RFC 3986 sections 2.1 and 5.2.4).
+//! From a request target to a path below the content folder (RFC 9112 section 3.2, RFC 3986
+//! sections 2.1 and 5.2.4).
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
@@ -14,7 +15,8 @@ pub struct Target<'a> {
     pub query: Option<&'a [u8]>,
 }
 
-/// A path below the content folder: decoded once and normalised, so without empty, `.` and `..` segments.
+/// A path below the content folder: decoded once and normalised, so without empty, `.` and `..`
+/// segments.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Path {
     relative: Vec<u8>,
@@ -24,8 +26,8 @@ pub struct Path {
 /// All but the unreserved characters of RFC 3986 section 2.3 and the slash.
 const ENCODED_IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
-/// Reads a target in origin-form or absolute-form; the host of the latter is not looked at, as there is one site. The other
-/// forms name no file (RFC 9112 section 3.2).
+/// Reads a target in origin-form or absolute-form; the host of the latter is not looked at, as
+/// there is one site. The other forms name no file (RFC 9112 section 3.2).
 pub fn parse(target: &[u8]) -> Result<Target<'_>, Refusal> {
     let local = if target.starts_with(b"/") { target } else { after_authority(target)? };
     let mut halves = local.splitn(2, |&byte| byte == b'?');
@@ -85,7 +87,8 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 impl Path {
-    /// Removes empty and dot segments; a path that climbs above the content folder is refused, not clamped to it.
+    /// Removes empty and dot segments; a path that climbs above the content folder is refused, not
+    /// clamped to it.
     fn normalise(decoded: &[u8]) -> Result<Self, Refusal> {
         let mut relative = Vec::with_capacity(decoded.len());
         let mut folder = true;
@@ -116,8 +119,8 @@ impl Path {
         self.folder
     }
 
-    /// The same path with a slash at its end, as the Location of a redirect; it never begins with two slashes, which would
-    /// name a host.
+    /// The same path with a slash at its end, as the Location of a redirect; it never begins with
+    /// two slashes, which would name a host.
     pub fn location(&self, query: Option<&[u8]>) -> String {
         let mut location = format!("/{}/", percent_encode(&self.relative, ENCODED_IN_PATHS));
         if let Some(query) = query {

@@ -17,7 +17,8 @@ pub struct Validators {
 }
 
 impl Validators {
-    /// A strong tag from size and modification time in nanoseconds: the same on every replica of the folder.
+    /// A strong tag from size and modification time in nanoseconds: the same on every replica of
+    /// the folder.
     pub fn entity_tag(&self) -> String {
         let mut tag = String::with_capacity(32);
         self.write_entity_tag(&mut tag);
@@ -57,7 +58,8 @@ impl Validators {
     }
 }
 
-/// Writes a number without zeros before it; by hand, as every tag has two and `{:x}` showed in the profile of a request.
+/// Writes a number without zeros before it; by hand, as every tag has two and `{:x}` showed in the
+/// profile of a request.
 fn push_hexadecimal(out: &mut String, number: u128) {
     let places = (u128::BITS - (number | 1).leading_zeros()).div_ceil(4);
     out.extend((0..places).rev().filter_map(|place| char::from_digit((number >> (4 * place)) as u32 & 15, 16)));

@@ -25,7 +25,8 @@ impl Peer {
     }
 }
 
-/// The line of one answer. It is added to the log when it is dropped, that is, when the answer has ended in any way.
+/// The line of one answer. It is added to the log when it is dropped, that is, when the answer has
+/// ended in any way.
 #[derive(Debug)]
 pub struct Line {
     writer: NonBlockingWriter,
@@ -44,8 +45,8 @@ impl AccessLog {
         AccessLog(writer)
     }
 
-    /// Begins the line of an answer. Without a `request` there was none that could be read; `request_line` is what came of its
-    /// first line.
+    /// Begins the line of an answer. Without a `request` there was none that could be read;
+    /// `request_line` is what came of its first line.
     pub fn begin(&self, peer: &Peer, request_line: &[u8], request: Option<&Request>, status: Status) -> Line {
         let field = |name| request.and_then(|request| request.only(name)).unwrap_or_default();
         let (referer, user_agent) = (field("referer"), field("user-agent"));
@@ -96,8 +97,9 @@ impl Line {
     }
 }
 
-/// Writes a peer's text in quotes, so that it can end neither its field nor its line nor reach a terminal: quotes,
-/// backslashes and what is no visible ASCII as `\xHH`, the rest of a very long one left out; a dash for an empty one.
+/// Writes a peer's text in quotes, so that it can end neither its field nor its line nor reach a
+/// terminal: quotes, backslashes and what is no visible ASCII as `\xHH`, the rest of a very long
+/// one left out; a dash for an empty one.
 fn quote(out: &mut String, text: &[u8]) {
     out.push('"');
     if text.is_empty() {

@@ -1,4 +1,5 @@
-//! Diagnostics on standard error, a line each, without a time: the terminal needs none and the journal has its own.
+//! Diagnostics on standard error, a line each, without a time: the terminal needs none and the
+//! journal has its own.
 
 use std::io::{self, Write};
 

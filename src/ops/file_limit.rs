@@ -20,7 +20,8 @@ const FOR_EACH_CONNECTION: u64 = 2;
 /// answers others 503.
 pub const SMALLEST: u64 = WITHOUT_CLIENTS + SHED_MIN as u64 + CONNECTIONS_MIN * FOR_EACH_CONNECTION;
 
-/// Raises the soft limit to the hard one and returns what may be open at once; None where there is no limit.
+/// Raises the soft limit to the hard one and returns what may be open at once; None where there is
+/// no limit.
 pub fn raise() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
     if limit.current == limit.maximum {

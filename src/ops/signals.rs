@@ -16,8 +16,9 @@ pub fn ignore_hangup() -> io::Result<()> {
     signal_hook::flag::register(SIGHUP, Arc::default()).map(drop)
 }
 
-/// Starts a thread that calls `finish` on the first SIGTERM or SIGINT; on the second it flushes the diagnostics and ends the
-/// process, with the exit code that a shell gives to a process ended by that signal. Fails where there can be no thread.
+/// Starts a thread that calls `finish` on the first SIGTERM or SIGINT; on the second it flushes the
+/// diagnostics and ends the process, with the exit code that a shell gives to a process ended by
+/// that signal. Fails where there can be no thread.
 pub fn watch(diagnostics: NonBlockingWriter, finish: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     thread::Builder::new().name("signals".into()).spawn(move || {

@@ -14,12 +14,13 @@ use super::connection::{Connection, Wakeup};
 use super::listener::Listener;
 use super::pool::{BUSY_THRESHOLD, Pool};
 
-/// How long to wait before the next try when the system is out of descriptors or memory: doubled from the first to the
-/// last of these while it goes on.
+/// How long to wait before the next try when the system is out of descriptors or memory: doubled
+/// from the first to the last of these while it goes on.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
 
-/// How long to wait before the next look at the backlog while the server is busy, so that it finds several connections, and
-/// their requests with them. Measured on 2 processors: half as long gathers too few, twice as long no more.
+/// How long to wait before the next look at the backlog while the server is busy, so that it finds
+/// several connections, and their requests with them. Measured on 2 processors: half as long
+/// gathers too few, twice as long no more.
 const NAP: Duration = Duration::from_micros(200);
 
 /// How many idle connections are closed for each try that fails for want of descriptors or memory.
@@ -35,7 +36,8 @@ pub(super) fn accept(pool: &Pool, listener: Listener, own: Permit) {
             Ok(_) if pool.shutdown.is_draining() => break,
             Ok(accepted) => {
                 back_off = BACK_OFF.0;
-                // One client that connects again and again is served at once, however busy the server is.
+                // One client that connects again and again is served at once, however busy the
+                // server is.
                 let is_busy = accepted > 1 && pool.queued() + pool.active.active_count() >= BUSY_THRESHOLD;
                 let (sockets, limit) = if is_busy { (&[][..], Some(NAP)) } else { (&*sockets, None) };
                 wait(pool, sockets, limit);
@@ -107,8 +109,8 @@ fn accept_one(pool: &Pool, socket: &TcpListener) -> io::Result<bool> {
     }
 }
 
-/// Lets connections beyond the limit make room: a client that says nothing must not keep others from reading that there are
-/// too many.
+/// Lets connections beyond the limit make room: a client that says nothing must not keep others
+/// from reading that there are too many.
 fn evict_shed(pool: &Pool) {
     pool.active.evict_shed();
     pool.inactive.evict_shed();

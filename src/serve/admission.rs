@@ -36,7 +36,8 @@ pub struct Permit {
 }
 
 impl Admission {
-    /// Admits up to `limit` connections; the wakers of `all_gone` are woken when the last permit has been released.
+    /// Admits up to `limit` connections; the wakers of `all_gone` are woken when the last permit
+    /// has been released.
     pub fn new(limit: usize, all_gone: [Arc<Waker>; 2]) -> Arc<Self> {
         Arc::new(Admission {
             limit,
@@ -47,7 +48,8 @@ impl Admission {
         })
     }
 
-    /// A permit for a connection that was accepted. Only the acceptor asks, so what it counts can only shrink meanwhile.
+    /// A permit for a connection that was accepted. Only the acceptor asks, so what it counts can
+    /// only shrink meanwhile.
     pub fn admit(self: &Arc<Self>) -> Permit {
         self.permit(if self.is_full() { Kind::Shed } else { Kind::Admitted })
     }
@@ -78,14 +80,14 @@ impl Admission {
         self.admitted.load(Ordering::SeqCst) >= self.limit
     }
 
-    /// Whether as many are being told that there are too many as there is room for. Where the limit is low because there
-    /// are few descriptors, there are few for them as well.
+    /// Whether as many are being told that there are too many as there is room for. Where the limit
+    /// is low because there are few descriptors, there are few for them as well.
     pub fn is_shed_full(&self) -> bool {
         self.shed.load(Ordering::SeqCst) >= (self.limit / 2).clamp(SHED_MIN, SHED_MAX)
     }
 
-    /// How many idle connections should make room, because the limit is near: those beyond 15/16 of it, or the last
-    /// one of few.
+    /// How many idle connections should make room, because the limit is near: those beyond 15/16 of
+    /// it, or the last one of few.
     pub fn superfluous(&self) -> usize {
         self.admitted.load(Ordering::SeqCst).saturating_sub(self.limit - (self.limit / 16).max(1))
     }

@@ -1,7 +1,7 @@
-//! The road of a request. Reading this file is reading the server.
+//! The life of a connection.
 //!
-//! A worker calls [`Connection::run`], which goes from state to state until the client has to be waited for, others have
-//! their turn, or the connection has ended:
+//! A worker calls [`Connection::run`], which goes from state to state until the client has to be
+//! waited for, others have their turn, or the connection has ended:
 //!
 //! ```text
 //! Idle ──first byte──▶ Reading ──whole head──▶ Sending ──▶ Idle             the connection goes on
@@ -42,13 +42,15 @@ pub(super) struct Connection {
 struct Inner {
     peer: Peer,
     state: State,
-    /// Received and not yet used; while a worker serves the connection, that is in the worker's [`ReadBuffer`].
+    /// Received and not yet used; while a worker serves the connection, that is in the worker's
+    /// [`ReadBuffer`].
     rest: Vec<u8>,
     /// Counts the rest while the connection is parked.
     unfinished_head: Option<Slot>,
     /// Until when the client may be waited for; set when it first is in a state.
     deadline: Option<Instant>,
-    /// When it was found that the next request is there, or more of it, if that is why the connection has left the poller.
+    /// When it was found that the next request is there, or more of it, if that is why the
+    /// connection has left the poller.
     arrived_by: Option<Instant>,
     /// To block on the disk with the request that is there.
     disk_permit: Option<DiskPermit>,
@@ -128,7 +130,8 @@ impl Connection {
         Connection { socket, inner: Box::new(inner) }
     }
 
-    /// Goes on with the connection as far as it goes without waiting for its client longer than others can afford.
+    /// Goes on with the connection as far as it goes without waiting for its client longer than
+    /// others can afford.
     pub fn run(mut self, wakeup: Wakeup, pool: &Pool, read_buffer: &mut ReadBuffer) -> Next {
         read_buffer.fill_from(&std::mem::take(&mut self.inner.rest));
         self.inner.unfinished_head = None;
@@ -262,7 +265,8 @@ impl Connection {
         }
     }
 
-    /// Decides the answer to the request at the start of the buffer; None while its head is not whole.
+    /// Decides the answer to the request at the start of the buffer; None while its head is not
+    /// whole.
     fn decide(&mut self, pool: &Pool, read_buffer: &mut ReadBuffer) -> Result<Option<Exchange>, Pause> {
         let bytes = read_buffer.bytes();
         #[cfg(test)]
@@ -287,7 +291,8 @@ impl Connection {
         arrived_by.unwrap_or_else(Instant::now)
     }
 
-    /// Receives what is there, so that closing the connection does not destroy the answer that it had.
+    /// Receives what is there, so that closing the connection does not destroy the answer that it
+    /// had.
     pub fn discard(&self) {
         receive::discard(&self.socket);
     }
@@ -307,8 +312,8 @@ impl Connection {
         }
     }
 
-    /// Whether it waits for a request of which no byte has come: it can be closed and nobody loses anything, unless its
-    /// client still takes its last answer.
+    /// Whether it waits for a request of which no byte has come: it can be closed and nobody loses
+    /// anything, unless its client still takes its last answer.
     pub fn is_idle(&self) -> bool {
         self.awaits_request() && self.inner.unacknowledged.is_none()
     }

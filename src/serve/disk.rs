@@ -1,5 +1,5 @@
-//! Permits for file access that may block. They are counted for each file system, so that one that hangs uses up
-//! only its own; what cannot have a permit waits here and holds no worker.
+//! Permits for file access that may block. They are counted for each file system, so that one that
+//! hangs uses up only its own; what cannot have a permit waits here and holds no worker.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -49,7 +49,8 @@ impl<W> DiskPermits<W> {
         self.state().take(file_system, self.workers).then(|| self.permit(file_system))
     }
 
-    /// Delivers the waiter when there is a permit for it, which may be at once. Returns whether it waits as the first.
+    /// Delivers the waiter when there is a permit for it, which may be at once. Returns whether it
+    /// waits as the first.
     pub fn wait(self: &Arc<Self>, file_system: FileSystem, waiter: W) -> bool {
         let mut state = self.state();
         if state.take(file_system, self.workers) {
@@ -67,7 +68,8 @@ impl<W> DiskPermits<W> {
         self.state().has_waiting()
     }
 
-    /// Takes out the waiters for which `choose` says true; it is given all of them and answers for each in order.
+    /// Takes out the waiters for which `choose` says true; it is given all of them and answers for
+    /// each in order.
     pub fn extract(&self, choose: impl FnOnce(&[&W]) -> Vec<bool>) -> Vec<W> {
         let mut state = self.state();
         let all: Vec<&W> = state.file_systems.values().flat_map(|account| &account.waiting).collect();
@@ -127,7 +129,8 @@ impl<W> State<W> {
         }
     }
 
-    /// Takes a permit for the longest waiter: of this file system, or else of another that may now have one more.
+    /// Takes a permit for the longest waiter: of this file system, or else of another that may now
+    /// have one more.
     fn next(&mut self, first: FileSystem, workers: usize) -> Option<(W, FileSystem)> {
         let others: Vec<FileSystem> = self.file_systems.keys().copied().filter(|other| *other != first).collect();
         [first].into_iter().chain(others).find_map(|file_system| {
@@ -142,13 +145,14 @@ impl<W> State<W> {
 
 /// Whether a file system that has `own` of the `total` permits taken may have one more.
 ///
-/// It may have half of the workers that no other file system holds, so that each further one that hangs leaves half of
-/// the rest, but one in any case. The last worker is never one that waits for a file system that can hang for ever,
-/// unless it is the only one.
+/// It may have half of the workers that no other file system holds, so that each further one that
+/// hangs leaves half of the rest, but one in any case. The last worker is never one that waits for
+/// a file system that can hang for ever, unless it is the only one.
 fn may_take(kind: Kind, own: usize, total: usize, workers: usize) -> bool {
     let available = workers - (total - own);
     let limit = match kind {
-        // Which of its reads would block cannot be known, so every one has a permit: half would cost half of the pool.
+        // Which of its reads would block cannot be known, so every one has a permit: half would
+        // cost half of the pool.
         Kind::Memory | Kind::Stacked => available - 1,
         Kind::Local | Kind::Remote => available / 2,
     };
@@ -187,8 +191,8 @@ impl<W> fmt::Debug for DiskPermit<W> {
     }
 }
 
-/// An open file of the content folder. On a file system whose close may block, dropping it leaves the close to a worker
-/// with a permit.
+/// An open file of the content folder. On a file system whose close may block, dropping it leaves
+/// the close to a worker with a permit.
 #[derive(Debug)]
 pub(super) struct ContentFile<W: From<File>> {
     /// Taken by drop alone.

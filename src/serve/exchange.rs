@@ -1,4 +1,5 @@
-//! An exchange: one request and its answer, from the moment it is decided until the last byte is sent.
+//! An exchange: one request and its answer, from the moment it is decided until the last byte is
+//! sent.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -32,8 +33,9 @@ pub(super) struct Exchange {
 pub(super) enum Then {
     /// The next request, behind what is left of this one's content.
     NextRequest { to_drop: Discard },
-    /// The end, when the client has taken the answer and closed its side too, or so much time has passed. Closing at once
-    /// could destroy the answer: whatever arrives at a closed socket is answered with a reset (RFC 9112 section 9.6).
+    /// The end, when the client has taken the answer and closed its side too, or so much time has
+    /// passed. Closing at once could destroy the answer: whatever arrives at a closed socket is
+    /// answered with a reset (RFC 9112 section 9.6).
     Linger(Duration),
 }
 
@@ -57,8 +59,9 @@ impl Source {
 const LEAD_CAPACITY: usize = 512;
 
 impl Exchange {
-    /// The answer to a request that had arrived by then. `said` is what it was read from. Fails with the file system whose
-    /// disk permit it needs if there is neither that `permit` nor another to be had.
+    /// The answer to a request that had arrived by then. `said` is what it was read from. Fails
+    /// with the file system whose disk permit it needs if there is neither that `permit` nor
+    /// another to be had.
     pub fn respond(
         request: &Request,
         arrived: Instant,
@@ -84,7 +87,8 @@ impl Exchange {
         Ok(exchange)
     }
 
-    /// The answer to a request that was not read, after which none is read. `said` is what came of it.
+    /// The answer to a request that was not read, after which none is read. `said` is what came of
+    /// it.
     pub fn reject(refusal: Refusal, request_head: &[u8], peer: &Peer, pool: &Pool) -> Self {
         let mut response = Response::refusal(refusal);
         let request_line = head::first_line(request_head);
@@ -167,7 +171,8 @@ impl Exchange {
     }
 }
 
-/// Decides the answer, and opens the file it takes bytes from. Fails with the file system whose disk permit is missing.
+/// Decides the answer, and opens the file it takes bytes from. Fails with the file system whose
+/// disk permit is missing.
 fn response(
     request: &Request,
     arrived: Instant,

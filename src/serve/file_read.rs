@@ -18,10 +18,12 @@ pub(super) fn name_of(file: &File) -> String {
     link.map_or("a file".into(), |path| format!("'{}'", path.to_string_lossy()))
 }
 
-/// Bytes between the samples of [`is_cached`]. To ask for each page would cost as much as copying it.
+/// Bytes between the samples of [`is_cached`]. To ask for each page would cost as much as copying
+/// it.
 const SAMPLE_DISTANCE: usize = 32 * 1024;
 
-/// Whether samples of these bytes are in the page cache. The kernel reads ahead and evicts in longer stretches.
+/// Whether samples of these bytes are in the page cache. The kernel reads ahead and evicts in
+/// longer stretches.
 pub(super) fn is_cached(file: &File, bytes: Range<u64>, pool: &Pool) -> bool {
     let samples = bytes.clone().step_by(SAMPLE_DISTANCE).chain([bytes.end - 1]);
     samples.into_iter().all(|position| read_cached(file, &mut [0], position, pool) == Ok(1))
@@ -46,7 +48,8 @@ pub(super) fn read_at(
     permit: &mut Option<DiskPermit>,
 ) -> io::Result<Option<usize>> {
     let file_system = file.file_system();
-    // Whatever else it says, that the file system cannot tell (EOPNOTSUPP) or that the disk fails, a usual read shows.
+    // Whatever else it says, that the file system cannot tell (EOPNOTSUPP) or that the disk fails,
+    // a usual read shows.
     if file_system.kind == Kind::Local
         && let Ok(count) = read_cached(file, buffer, position, pool)
     {

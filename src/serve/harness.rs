@@ -1,5 +1,5 @@
-//! A connection without a network and without threads: what a client says goes in, what it hears comes out. For tests that
-//! want the same to happen every time, and for the fuzzer.
+//! A connection without a network and without threads: what a client says goes in, what it hears
+//! comes out. For tests that want the same to happen every time, and for the fuzzer.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
@@ -39,7 +39,8 @@ pub const PART: u64 = 100;
 /// What must never be heard.
 pub const SECRET: &str = "the secret";
 
-/// Writes what a harness serves into an empty folder. The files are as old every time, so their tags are the same.
+/// Writes what a harness serves into an empty folder. The files are as old every time, so their
+/// tags are the same.
 pub fn furnish(folder: &Path) -> io::Result<()> {
     for name in ["films", "confidential"] {
         fs::create_dir(folder.join(name))?;
@@ -83,8 +84,8 @@ impl Harness {
         Harness { pool: Arc::new(Pool::new(settings, site, None, shutdown, events).expect("descriptors")) }
     }
 
-    /// What a client hears that says this, piece by piece, and then no more. Each piece is received and answered as far as
-    /// it goes before the next is said.
+    /// What a client hears that says this, piece by piece, and then no more. Each piece is received
+    /// and answered as far as it goes before the next is said.
     pub fn hears<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Transcript {
         let (mut client, socket) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("descriptors");
         client.set_nonblocking(true).expect("it is ours");

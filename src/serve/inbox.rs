@@ -81,7 +81,8 @@ impl<T, W: Wake> PollInbox<T, W> {
         self.wake();
     }
 
-    /// Asks for connections beyond the limit to be closed, those first that have been here for longest.
+    /// Asks for connections beyond the limit to be closed, those first that have been here for
+    /// longest.
     pub fn evict_shed(&self) {
         self.shed_to_evict.store(true, Ordering::SeqCst);
         self.wake();
@@ -99,14 +100,15 @@ impl<T, W: Wake> PollInbox<T, W> {
 
     /// Prepares for poll(2): from here on, what comes wakes the thread.
     ///
-    /// The waker is reset before `asleep` is set: what was queued before is seen by the next drain, what comes later wakes
-    /// poll(2).
+    /// The waker is reset before `asleep` is set: what was queued before is seen by the next drain,
+    /// what comes later wakes poll(2).
     pub fn before_poll(&self) {
         self.waker.reset();
         self.asleep.swap(true, Ordering::SeqCst);
     }
 
-    /// The thread is awake and drains the inbox before it sleeps again, so that nothing needs to wake it.
+    /// The thread is awake and drains the inbox before it sleeps again, so that nothing needs to
+    /// wake it.
     pub fn after_poll(&self) {
         self.asleep.swap(false, Ordering::SeqCst);
     }

@@ -43,7 +43,8 @@ impl<T> Queue<T> {
     }
 }
 
-/// Three waiters for two file systems on two workers: each is delivered, and every permit comes back, also through a panic.
+/// Three waiters for two file systems on two workers: each is delivered, and every permit comes
+/// back, also through a panic.
 #[test]
 fn no_permit_is_lost_and_no_waiter_is_forgotten() {
     loom::model(|| {

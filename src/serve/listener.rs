@@ -23,9 +23,9 @@ impl Listener {
     /// IPv4. Port 0 lets the system choose one.
     ///
     /// Of a host's addresses those that this machine does not have are left out, unless it has none
-    /// of them. Where a client takes nothing of an answer for longer than the stall timeout, the kernel
-    /// ends the connection. Fails if the host cannot be resolved, or an address not be listened on (bind(2),
-    /// listen(2)).
+    /// of them. Where a client takes nothing of an answer for longer than the stall timeout, the
+    /// kernel ends the connection. Fails if the host cannot be resolved, or an address not be
+    /// listened on (bind(2), listen(2)).
     pub fn bind(host: Option<&str>, port: u16, stall_timeout: Duration) -> io::Result<Self> {
         let Some(host) = host else {
             let socket = match bind((Ipv6Addr::UNSPECIFIED, port).into(), stall_timeout) {
@@ -103,14 +103,15 @@ fn bind(address: SocketAddr, stall_timeout: Duration) -> io::Result<TcpListener>
     Ok(socket.into())
 }
 
-/// Sets what every connection inherits from the listener (tcp(7), socket(7)), which saves four system calls for each: no
-/// delay of small answers, the longest time that a blocking call may wait, the limit of unsent bytes. It must be set before
-/// the socket listens, or the first connections would come without it.
+/// Sets what every connection inherits from the listener (tcp(7), socket(7)), which saves four
+/// system calls for each: no delay of small answers, the longest time that a blocking call may
+/// wait, the limit of unsent bytes. It must be set before the socket listens, or the first
+/// connections would come without it.
 fn prepare(socket: &Socket, stall_timeout: Duration) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
-    // Also after we have closed it: the kernel would keep what the client does not take for minutes. The server itself gives
-    // up such a client a little earlier.
+    // Also after we have closed it: the kernel would keep what the client does not take for
+    // minutes. The server itself gives up such a client a little earlier.
     socket.set_tcp_user_timeout(Some(stall_timeout + LINGER_TIME))?;
     socket.set_read_timeout(Some(INLINE_WAIT))?;
     socket.set_write_timeout(Some(INLINE_WAIT))?;

@@ -1,10 +1,12 @@
 //! The server: an acceptor, a channel, a fixed pool of workers, and two pollers.
 //!
-//! Begin with `connection`, the road of a request. Around it: `listener`, `acceptor` and `admission` (which connections come in),
-//! `pool` (what the threads share), `worker` and `run_slots` (which workers take from the channel), `exchange` (a request and
-//! its answer), `read_buffer`, `receive`, `transfer`, `file_read` and `send_budget` (the bytes in and out), `inbox`, `poller`
-//! and `waker` (where connections wait for their clients), `disk` (where they wait for a file system), `send_queue` (what
-//! clients have not acknowledged), `quota` (what is limited), `sync` (std or loom), `shutdown` (the end).
+//! Begin with `connection`, the life of a connection, and `exchange`, the road of a request. Around
+//! them: `listener`, `acceptor` and `admission` (which connections come in), `pool` (what the
+//! threads share), `worker` and `run_slots` (which workers take from the channel), `read_buffer`,
+//! `receive`, `transfer`, `file_read` and `send_budget` (the bytes in and out), `inbox`, `poller`
+//! and `waker` (where connections wait for their clients), `disk` (where they wait for a file
+//! system), `send_queue` (what clients have not acknowledged), `quota` (what is limited), `sync`
+//! (std or loom), `shutdown` (the end).
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -51,8 +53,8 @@ pub use transfer::SendMethod;
 use poller::Poller;
 use pool::Pool;
 
-/// Threads of a server beside its workers: acceptor and two pollers. The process has five more: main, content, signals,
-/// diagnostics, access log.
+/// Threads of a server beside its workers: acceptor and two pollers. The process has five more:
+/// main, content, signals, diagnostics, access log.
 pub const THREADS_BESIDE_WORKERS: usize = 3;
 
 /// How to serve.
@@ -65,7 +67,8 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// How long a request head may take from its first byte on.
     pub head_timeout: Duration,
-    /// How long a client may take next to nothing of an answer; see [`STALL_PROGRESS`](crate::limits::STALL_PROGRESS).
+    /// How long a client may take next to nothing of an answer; see
+    /// [`STALL_PROGRESS`](crate::limits::STALL_PROGRESS).
     pub stall_timeout: Duration,
     /// How long answers under way may take to finish when the server ends.
     pub drain_timeout: Duration,
@@ -84,15 +87,16 @@ enum Event {
     Aborted,
 }
 
-/// How long the threads may take to end after connections were cut. One that still waits for a file system ends with the
-/// process.
+/// How long the threads may take to end after connections were cut. One that still waits for a file
+/// system ends with the process.
 const ABORT_TIME: Duration = Duration::from_secs(1);
 
-/// Serves the site on the listener until `stop` says so and the answers under way are finished, or cut. The process should
-/// end then: a thread that waits for a file system that hangs is left behind.
+/// Serves the site on the listener until `stop` says so and the answers under way are finished, or
+/// cut. The process should end then: a thread that waits for a file system that hangs is left
+/// behind.
 ///
-/// Fails where the server cannot begin (no descriptors, no threads), and where it cannot go on, because a thread that every
-/// connection needs has panicked.
+/// Fails where the server cannot begin (no descriptors, no threads), and where it cannot go on,
+/// because a thread that every connection needs has panicked.
 pub fn run(
     settings: &Settings,
     listener: Listener,

@@ -1,12 +1,14 @@
-//! A poll thread: waits in poll(2) for the clients of all parked connections, and keeps every deadline.
+//! A poll thread: waits in poll(2) for the clients of all parked connections, and keeps every
+//! deadline.
 //!
-//! It never writes to a client and never touches a file. Connections that are idle or have had their last answer it closes
-//! itself; whatever else it finds ready or late goes back into the channel, for a worker to deal with.
+//! It never writes to a client and never touches a file. Connections that are idle or have had
+//! their last answer it closes itself; whatever else it finds ready or late goes back into the
+//! channel, for a worker to deal with.
 //!
-//! A poll that blocks costs half a microsecond for each connection. So that busy connections do not pay for thousands of idle
-//! ones, there are two threads: the *active* poller takes every parked connection, and hands those without an event for a
-//! second to the *inactive* poller. Slow senders stay with the active poller, which polls them together every
-//! [`SLOW_LOOK`].
+//! A poll that blocks costs half a microsecond for each connection. So that busy connections do not
+//! pay for thousands of idle ones, there are two threads: the *active* poller takes every parked
+//! connection, and hands those without an event for a second to the *inactive* poller. Slow senders
+//! stay with the active poller, which polls them together every [`SLOW_LOOK`].
 
 use std::os::fd::AsFd;
 use std::thread;
@@ -22,11 +24,13 @@ use super::pool::{Pool, Waiter};
 use super::waker::Waker;
 use crate::limits::LINGER_TIME;
 
-/// After a poll that found some ready the thread sleeps, so that the next one finds several (a poll costs the same for one as
-/// for many) and the workers have the processor meanwhile. A poll costs more the more are parked, so the sleep is longer,
-/// too. Measured on 2 processors: without it, 5 to 8 clients wait up to 3 ms, a turn of the scheduler, for a thread that
-/// polls all the time; with 64 clients 50 µs gather too few and 500 µs delay answers; from 128 to 512, half as long takes
-/// 6 to 9 % more processor time for a request, and brings the median of 512 clients only from 3.1 to 3.0 ms.
+/// After a poll that found some ready the thread sleeps, so that the next one finds several (a poll
+/// costs the same for one as for many) and the workers have the processor meanwhile. A poll costs
+/// more the more are parked, so the sleep is longer, too. Measured on 2 processors: without it, 5
+/// to 8 clients wait up to 3 ms, a turn of the scheduler, for a thread that polls all the time;
+/// with 64 clients 50 µs gather too few and 500 µs delay answers; from 128 to 512, half as long
+/// takes 6 to 9 % more processor time for a request, and brings the median of 512 clients only from
+/// 3.1 to 3.0 ms.
 const NAP_FOR_EACH: Duration = Duration::from_micros(4);
 const NAP_MIN: Duration = Duration::from_micros(100);
 const NAP_MAX: Duration = Duration::from_millis(2);
@@ -37,14 +41,17 @@ const SLOW_LOOK: Duration = Duration::from_millis(50);
 /// How often connections that wait for a disk permit are polled.
 const DISK_LOOK: Duration = Duration::from_millis(200);
 
-/// How long a client that has closed its side still waits for the disk. A client may close it when it has sent its last
-/// request and read on, but most that do have left, and only a reset that comes when they are sent something would tell.
+/// How long a client that has closed its side still waits for the disk. A client may close it when
+/// it has sent its last request and read on, but most that do have left, and only a reset that
+/// comes when they are sent something would tell.
 const HALF_CLOSED_TIME: Duration = Duration::from_secs(1);
 
-/// How long a connection without an event stays with the active poller, and how often those are handed on.
+/// How long a connection without an event stays with the active poller, and how often those are
+/// handed on.
 const ACTIVE_TIME: Duration = Duration::from_secs(1);
 
-/// Deadlines are kept to this precision, so that many that pass one after the other cost one look at all.
+/// Deadlines are kept to this precision, so that many that pass one after the other cost one look
+/// at all.
 const TICK: Duration = Duration::from_millis(20);
 
 /// No deadline is looked for later than this.
@@ -155,7 +162,8 @@ impl<'a> Poller<'a> {
         }
     }
 
-    /// Sends back those that wait for a disk permit and should no longer: their client has left, or their time is over.
+    /// Sends back those that wait for a disk permit and should no longer: their client has left, or
+    /// their time is over.
     fn look_at_waiters(&self, now: Instant) {
         let cut = self.pool.shutdown.is_aborted();
         let late = self.pool.disk.extract(|waiters| {
@@ -179,7 +187,8 @@ impl<'a> Poller<'a> {
         }
     }
 
-    /// While the server drains: closes idle connections at once, lingering ones soon, and all when the time is over.
+    /// While the server drains: closes idle connections at once, lingering ones soon, and all when
+    /// the time is over.
     fn drain(&mut self) {
         let Pool { shutdown, settings, admission, events, .. } = self.pool;
         if !shutdown.is_draining() {
@@ -230,7 +239,8 @@ impl<'a> Poller<'a> {
         }
     }
 
-    /// Closes the older half of the connections that are beyond the limit, where further ones wait to read so.
+    /// Closes the older half of the connections that are beyond the limit, where further ones wait
+    /// to read so.
     fn evict_shed(&mut self) {
         if !self.inbox.take_shed_to_evict() {
             return;
@@ -280,8 +290,8 @@ fn has_left(connections: &[&Parked]) -> Vec<PollFlags> {
     awaited.iter().map(PollFd::revents).collect()
 }
 
-/// Polls until some of these connections are ready, the waker is readable or the time has come, and puts the ready ones into the
-/// channel, in their order. Returns whether there were any.
+/// Polls until some of these connections are ready, the waker is readable or the time has come, and
+/// puts the ready ones into the channel, in their order. Returns whether there were any.
 fn release_ready(pool: &Pool, parked: &mut Vec<Parked>, waker: Option<&Waker>, until: Instant) -> bool {
     let mut awaited: Vec<PollFd> =
         parked.iter().map(|parked| PollFd::new(&parked.connection, parked.interest.events())).collect();

@@ -1,4 +1,5 @@
-//! What the threads share: the channel, run slots, permits, the inboxes of the pollers, and buffers.
+//! What the threads share: the channel, run slots, permits, the inboxes of the pollers, and
+//! buffers.
 
 use std::fs::File;
 use std::io;
@@ -24,8 +25,9 @@ use crate::limits::{SHED_MAX, UNFINISHED_HEADS_MAX};
 use crate::ops::AccessLog;
 use crate::site::{FileSystem, Site};
 
-/// How long a worker may block on a client while nothing else needs it: long enough for the next request of a client that
-/// asks without pause (which saves it the way through the poller), and short beside what a person notices.
+/// How long a worker may block on a client while nothing else needs it: long enough for the next
+/// request of a client that asks without pause (which saves it the way through the poller), and
+/// short beside what a person notices.
 pub(super) const INLINE_WAIT: Duration = Duration::from_millis(5);
 
 /// With this many active connections no worker blocks on one of them.
@@ -76,7 +78,8 @@ pub(super) struct Pool {
     pub events: Sender<Event>,
     sender: Sender<Task>,
     receiver: Receiver<Task>,
-    /// A stack, so that the buffer used last, which is still in the cache of the processor, is used next.
+    /// A stack, so that the buffer used last, which is still in the cache of the processor, is used
+    /// next.
     buffers: Mutex<Vec<Box<[u8]>>>,
     waiting: AtomicUsize,
     /// Makes it seem that nothing is in memory.
@@ -100,8 +103,8 @@ impl Pool {
     ) -> io::Result<Self> {
         let (active, inactive) = (PollInbox::new(Waker::new()?), PollInbox::new(Waker::new()?));
         let admission = Admission::new(settings.max_connections, [active.waker(), inactive.waker()].map(Arc::clone));
-        // Sending never blocks: there is room for every connection that there can be, for a close by every worker, and for
-        // the end of every worker.
+        // Sending never blocks: there is room for every connection that there can be, for a close
+        // by every worker, and for the end of every worker.
         let (sender, receiver) = bounded(settings.max_connections + SHED_MAX + 2 * settings.workers.get());
         let deliver = sender.clone();
         let disk = DiskPermits::new(
@@ -165,7 +168,8 @@ impl Pool {
 
     /// The next task of a worker.
     pub fn next(&self) -> Task {
-        // A worker that is awake without a slot, as it blocked elsewhere, may as well take what is there.
+        // A worker that is awake without a slot, as it blocked elsewhere, may as well take what is
+        // there.
         if let Ok(task) = self.receiver.try_recv() {
             return task;
         }
@@ -178,8 +182,8 @@ impl Pool {
         self.receiver.len()
     }
 
-    /// A permit to block on a client for up to [`INLINE_WAIT`]: only while no connection waits for a worker or is about to, and
-    /// for half of the pool at most. The run slot is released with it.
+    /// A permit to block on a client for up to [`INLINE_WAIT`]: only while no connection waits for
+    /// a worker or is about to, and for half of the pool at most. The run slot is released with it.
     pub fn try_block(&self) -> Option<BlockPermit<'_>> {
         if self.queued() > 0 || self.active.active_count() >= BUSY_THRESHOLD {
             return None;
@@ -192,8 +196,8 @@ impl Pool {
         })
     }
 
-    /// Whether the worker may block on this file system, with the `permit` that it has or with a free one. The run slot is
-    /// released then.
+    /// Whether the worker may block on this file system, with the `permit` that it has or with a
+    /// free one. The run slot is released then.
     pub fn may_block(&self, file_system: FileSystem, permit: &mut Option<DiskPermit>) -> bool {
         if permit.as_ref().is_none_or(|permit| permit.file_system() != file_system) {
             *permit = self.disk.try_acquire(file_system);
@@ -253,8 +257,8 @@ impl Drop for BlockPermit<'_> {
     }
 }
 
-/// How many workers there are unless told: four for each processor. One for each keeps it busy with what is in memory;
-/// the others may wait for the disk or for clients meanwhile.
+/// How many workers there are unless told: four for each processor. One for each keeps it busy with
+/// what is in memory; the others may wait for the disk or for clients meanwhile.
 pub fn default_workers() -> NonZeroUsize {
     NonZeroUsize::new(4 * processors().get()).unwrap_or(NonZeroUsize::MIN)
 }

@@ -2,7 +2,8 @@
 
 use crate::limits::HEAD_MAX;
 
-/// A buffer with room for one whole request head. A worker has one; what a connection leaves in it goes with the connection.
+/// A buffer with room for one whole request head. A worker has one; what a connection leaves in it
+/// goes with the connection.
 #[derive(Debug)]
 pub struct ReadBuffer {
     bytes: Box<[u8; HEAD_MAX]>,

@@ -14,7 +14,8 @@ use super::read_buffer::ReadBuffer;
 pub(super) enum Receive {
     /// The poller saw something, or the connection is new: try, and block if the worker may.
     TryThenBlock,
-    /// After an answer: block if the worker may. To try would be in vain, as the client has not even read it.
+    /// After an answer: block if the worker may. To try would be in vain, as the client has not
+    /// even read it.
     Block,
     /// The poller waits for slow senders, and keeps their deadlines.
     Park,
@@ -46,7 +47,8 @@ fn receive_with(socket: &Socket, read_buffer: &mut ReadBuffer, flags: RecvFlags)
     }
 }
 
-/// Receives and drops what a client still sends, until it has closed its side too (RFC 9112 section 9.6).
+/// Receives and drops what a client still sends, until it has closed its side too (RFC 9112 section
+/// 9.6).
 pub(super) fn linger(
     socket: &Socket,
     left: &mut u64,

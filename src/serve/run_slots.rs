@@ -1,5 +1,6 @@
-//! Run slots: at most one worker per processor receives from the channel; more would only context-switch. A worker releases
-//! its slot before it blocks on a client or a file system, and another takes over.
+//! Run slots: at most one worker per processor receives from the channel; more would only
+//! context-switch. A worker releases its slot before it blocks on a client or a file system, and
+//! another takes over.
 
 use std::cell::Cell;
 use std::num::NonZeroUsize;

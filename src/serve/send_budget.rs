@@ -1,5 +1,6 @@
-//! Room for more unsent bytes in the sockets of a few large transfers, which saves wake-ups. Beyond those few the crowd
-//! begins, and each of its sockets could pin as much memory for as long as its client pauses.
+//! Room for more unsent bytes in the sockets of a few large transfers, which saves wake-ups. Beyond
+//! those few the crowd begins, and each of its sockets could pin as much memory for as long as its
+//! client pauses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -52,7 +52,8 @@ impl SendQueues {
         let netlink = self.netlink.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
         send(&*netlink, &request(local, peer), SendFlags::empty()).ok()?;
         let mut answer = [0; 1024];
-        // The kernel answers within the call of send(2), so an answer that is not there will not come.
+        // The kernel answers within the call of send(2), so an answer that is not there will not
+        // come.
         let (_, length) = recv(&*netlink, &mut answer, RecvFlags::empty()).ok()?;
         let is_socket = answer[4..6] == SOCK_DIAG_BY_FAMILY.to_ne_bytes();
         let queue = answer[..length].get(WRITE_QUEUE..WRITE_QUEUE + 4)?;

@@ -1,5 +1,5 @@
-//! What threads share their values with: the types of std, or those of loom, which tries every order in which threads can
-//! run (`--cfg loom`).
+//! What threads share their values with: the types of std, or those of loom, which tries every
+//! order in which threads can run (`--cfg loom`).
 
 #[cfg(loom)]
 pub(super) use loom::{

@@ -1,4 +1,5 @@
-//! A transfer: the bytes of one answer on their way to the client. The only place that reads content and sends it.
+//! A transfer: the bytes of one answer on their way to the client. The only place that reads
+//! content and sends it.
 
 use std::fs::File;
 use std::io;
@@ -19,8 +20,8 @@ use crate::http::multipart::Section;
 use crate::limits::UNSENT_MAX_OF_FEW;
 use crate::site::{FileSystem, Kind};
 
-/// Bytes that are read from a file at once: a fraction of a usual L2 cache. What the client does not take is read again
-/// later; to read only as much as it took last measured no better.
+/// Bytes that are read from a file at once: a fraction of a usual L2 cache. What the client does
+/// not take is read again later; to read only as much as it took last measured no better.
 pub(super) const CHUNK: usize = 256 * 1024;
 
 /// Bytes that a transfer may send before those that wait for a worker have their turn.
@@ -29,14 +30,17 @@ const QUANTUM: Bytes = Bytes(1024 * 1024);
 /// The same while more connections wait than there are workers.
 const SHORT_QUANTUM: Bytes = Bytes(256 * 1024);
 
-/// An answer under way: what is still to be sent. Between turns it is nothing but this; any worker can take it up.
+/// An answer under way: what is still to be sent. Between turns it is nothing but this; any worker
+/// can take it up.
 #[derive(Debug)]
 pub(super) struct Transfer {
     file: Option<ContentFile>,
-    /// What comes next: text, the head of the answer at first, and bytes of the file; and what comes then.
+    /// What comes next: text, the head of the answer at first, and bytes of the file; and what
+    /// comes then.
     section: Section,
     further: vec::IntoIter<Section>,
-    /// Bytes of the text of the section that have been sent. The bytes of the file that have been are not in it any more.
+    /// Bytes of the text of the section that have been sent. The bytes of the file that have been
+    /// are not in it any more.
     text_sent: usize,
     head_length: usize,
     sent: u64,
@@ -57,8 +61,8 @@ pub enum SendMethod {
     Sendfile,
 }
 
-/// Bytes that go through the buffer even so: with the head of the answer, in one send. A small file is cheaper to copy
-/// than a second system call.
+/// Bytes that go through the buffer even so: with the head of the answer, in one send. A small file
+/// is cheaper to copy than a second system call.
 const FIRST_COPY: usize = 64 * 1024;
 
 /// How a turn ended.
@@ -72,8 +76,9 @@ pub(super) enum Progress {
     DiskBusy(FileSystem),
     /// Others wait, and this transfer had its share.
     QuantumSpent,
-    /// The client has gone, the server has no more time, or the file has become shorter than it was when the answer began:
-    /// what is missing can neither be sent nor be made up (RFC 9112 section 6.3).
+    /// The client has gone, the server has no more time, or the file has become shorter than it was
+    /// when the answer began: what is missing can neither be sent nor be made up (RFC 9112 section
+    /// 6.3).
     Broken,
 }
 
@@ -127,7 +132,8 @@ impl Transfer {
         }
         let sent_before = self.sent();
         loop {
-            // What is in the socket when all is sent pins memory for as long as the client pauses then.
+            // What is in the socket when all is sent pins memory for as long as the client pauses
+            // then.
             if self.is_nearly_done()
                 && let Some(send_budget) = self.send_budget.take()
             {
@@ -147,7 +153,8 @@ impl Transfer {
             }
             if self.is_done() {
                 if self.is_nonblocking {
-                    // For the next request the worker may wait again; if it cannot, the poller does.
+                    // For the next request the worker may wait again; if it cannot, the poller
+                    // does.
                     let _ = ioctl_fionbio(socket, false);
                 }
                 return Progress::Done;
@@ -197,8 +204,9 @@ impl Transfer {
             && !self.section.bytes.is_empty()
     }
 
-    /// Lets the kernel move bytes from the file to the socket. It cannot be told not to block on the disk, so what may not be
-    /// in memory needs a permit; without one, what is in memory goes by the buffer.
+    /// Lets the kernel move bytes from the file to the socket. It cannot be told not to block on
+    /// the disk, so what may not be in memory needs a permit; without one, what is in memory goes
+    /// by the buffer.
     fn send_file(&mut self, socket: &Socket, pool: &Pool) -> Result<Sent, Progress> {
         let Some(file) = &self.file else { return Err(Progress::Broken) };
         let mut permit = self.disk_permit.take();
@@ -212,8 +220,8 @@ impl Transfer {
             return pool.with_buffer(|buffer| self.send_copy(buffer, socket, pool));
         }
         if !self.is_nonblocking {
-            // Nor can it be told for one call not to block on the client. Until all is sent the connection waits in the poller
-            // only.
+            // Nor can it be told for one call not to block on the client. Until all is sent the
+            // connection waits in the poller only.
             ioctl_fionbio(socket, true).map_err(Progress::of)?;
             self.is_nonblocking = true;
         }
@@ -238,9 +246,9 @@ impl Transfer {
         }
     }
 
-    /// Fills the buffer with what comes next, text and bytes of the file for one send, as a head that goes alone costs a
-    /// packet and a wake-up of the client. The buffer is filled in part where the disk would have to be waited for and may
-    /// not.
+    /// Fills the buffer with what comes next, text and bytes of the file for one send, as a head
+    /// that goes alone costs a packet and a wake-up of the client. The buffer is filled in part
+    /// where the disk would have to be waited for and may not.
     fn fill(&mut self, buffer: &mut [u8], pool: &Pool) -> Result<usize, Progress> {
         let mut permit = self.disk_permit.take();
         let mut filled = 0;
@@ -260,7 +268,8 @@ impl Transfer {
                         bytes.start += count as u64;
                         continue;
                     }
-                    // The file was cut while it was sent. What is left of it still goes out, the rest never.
+                    // The file was cut while it was sent. What is left of it still goes out, the
+                    // rest never.
                     Ok(Some(_)) => cut_short(file),
                     Ok(None) => Progress::DiskBusy(file.file_system()),
                     Err(error) => return Err(unreadable(file, bytes.start, &error)),
@@ -299,7 +308,8 @@ impl Transfer {
     }
 }
 
-/// Whether the client has refused what was sent to it last. One that has said all it had to say is still there.
+/// Whether the client has refused what was sent to it last. One that has said all it had to say is
+/// still there.
 fn has_left(socket: &Socket) -> bool {
     let mut awaited = [PollFd::new(socket, PollFlags::empty())];
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };

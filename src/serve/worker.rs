@@ -1,4 +1,5 @@
-//! A worker: takes a connection from the channel, lets it go on, and passes it to where it belongs next.
+//! A worker: takes a connection from the channel, lets it go on, and passes it to where it belongs
+//! next.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -11,8 +12,8 @@ pub(super) fn work(pool: &Pool) {
     let mut read_buffer = ReadBuffer::new();
     loop {
         match pool.next() {
-            // A panic has been logged by the panic hook; it ends this connection and nothing else. The buffer holds nothing
-            // that outlives the connection.
+            // A panic has been logged by the panic hook; it ends this connection and nothing else.
+            // The buffer holds nothing that outlives the connection.
             Task::Serve(connection, wakeup) => {
                 if let Ok(next) = catch_unwind(AssertUnwindSafe(|| connection.run(wakeup, pool, &mut read_buffer))) {
                     pass_on(pool, next);

@@ -19,9 +19,11 @@ const WELL_KNOWN: &[u8] = b".well-known";
 pub(super) const FORBIDDEN: Refusal = Refusal::keep_alive(Status::Forbidden, "What is asked for is confidential.");
 
 impl AccessRules {
-    /// Rules with `confidential/` and further confidential folders, each relative to the content folder.
+    /// Rules with `confidential/` and further confidential folders, each relative to the content
+    /// folder.
     ///
-    /// Fails with the folder that is empty, absolute or climbs upwards: no folder in the content folder.
+    /// Fails with the folder that is empty, absolute or climbs upwards: no folder in the content
+    /// folder.
     pub fn new<'a>(folders: impl IntoIterator<Item = &'a str>) -> Result<Self, &'a str> {
         let mut confidential = vec![CONFIDENTIAL.to_vec()];
         for folder in folders {
@@ -39,7 +41,8 @@ impl AccessRules {
         &self.confidential[1..]
     }
 
-    /// Judges a normalised path: 403 in a confidential folder, whether there is such a file or not, and 404 for a dotfile.
+    /// Judges a normalised path: 403 in a confidential folder, whether there is such a file or not,
+    /// and 404 for a dotfile.
     pub fn check(&self, relative: &[u8]) -> Result<(), Refusal> {
         if self.confidential.iter().any(|folder| lies_in(relative, folder)) {
             return Err(FORBIDDEN);

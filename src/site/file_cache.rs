@@ -1,8 +1,8 @@
 //! Small files in memory, each for as long as it is what it was, and the tree they are from.
 //!
-//! After a request has arrived the file system is asked whether the file has changed since it was read, so a client that asks
-//! for a new file gets the new one. One validation serves every request that arrived before it. It never blocks without a disk
-//! permit.
+//! After a request has arrived the file system is asked whether the file has changed since it was
+//! read, so a client that asks for a new file gets the new one. One validation serves every request
+//! that arrived before it. It never blocks without a disk permit.
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
@@ -53,7 +53,8 @@ pub struct CachedFile {
     root: Arc<Root>,
     version: Version,
     pins: RwLock<Option<Pins>>,
-    /// The latest time by which the file system confirmed the version, in nanoseconds since [`FileCache::start`].
+    /// The latest time by which the file system confirmed the version, in nanoseconds since
+    /// [`FileCache::start`].
     validated_at: AtomicU64,
     read_at: Instant,
 }
@@ -64,7 +65,8 @@ pub enum Cached {
     Fresh(Arc<CachedFile>),
     /// A permit of this file system is needed to find out.
     WouldBlock(FileSystem),
-    /// Nothing; the tree to look in, once there is one, and when the file found there goes into the cache.
+    /// Nothing; the tree to look in, once there is one, and when the file found there goes into the
+    /// cache.
     Missing(Option<Arc<Tree>>, Admission),
 }
 
@@ -89,7 +91,8 @@ pub struct Offer<'a> {
     pub admission: Admission,
 }
 
-/// Every eighth miss inserts the file: popular files get in quickly, one-off files rarely evict them.
+/// Every eighth miss inserts the file: popular files get in quickly, one-off files rarely evict
+/// them.
 const ADMIT_ONE_IN: usize = 8;
 
 impl FileCache {
@@ -123,7 +126,8 @@ impl FileCache {
         is_served
     }
 
-    /// The file with this path relative to the root as it was at some time after `arrived`, if it is cached.
+    /// The file with this path relative to the root as it was at some time after `arrived`, if it
+    /// is cached.
     pub fn find(&self, relative: &[u8], arrived: Instant, lookup: Lookup) -> Cached {
         let state = self.read();
         let Some(file) = state.by_path.get(relative) else {
@@ -161,8 +165,8 @@ impl FileCache {
         u64::try_from(since).unwrap_or(u64::MAX - 1) + 1
     }
 
-    /// Caches a file if it is small, has settled, it is its turn, and reading it does not block or the caller may block.
-    /// Fails with the file system if its permit is needed to read it.
+    /// Caches a file if it is small, has settled, it is its turn, and reading it does not block or
+    /// the caller may block. Fails with the file system if its permit is needed to read it.
     pub fn offer(&self, offer: Offer, now: SystemTime) -> Result<(), FileSystem> {
         let Offer { root, relative, file, metadata, representation, lookup, admission } = offer;
         let size = metadata.len() as usize;
@@ -170,7 +174,8 @@ impl FileCache {
         if size > CACHED_FILE_MAX || kind == Kind::Remote {
             return Ok(());
         }
-        // On such a file system the permit was asked for because it was its turn, or else the lookup was rare.
+        // On such a file system the permit was asked for because it was its turn, or else the
+        // lookup was rare.
         let may_read = kind == Kind::Stacked && lookup != Lookup::CachedOnly;
         let is_turn = || self.misses.fetch_add(1, Ordering::Relaxed).is_multiple_of(ADMIT_ONE_IN);
         if admission == Admission::InTurn && !may_read && !is_turn() {
@@ -249,8 +254,8 @@ fn cost(relative: &[u8], file: &CachedFile) -> usize {
 }
 
 impl CachedFile {
-    /// The version of what lies at its path now. No link may lead there: a link to where the same file lies, as in a folder
-    /// that has become confidential, would not show in the version.
+    /// The version of what lies at its path now. No link may lead there: a link to where the same
+    /// file lies, as in a folder that has become confidential, would not show in the version.
     fn current_version(&self, relative: &[u8], lookup: Lookup, budget: &PinBudget) -> io::Result<Version> {
         let held = self.pins.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(version) = held.as_ref().and_then(|pins| pins.version(&self.root)) {

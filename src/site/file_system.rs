@@ -22,14 +22,15 @@ enum Id {
 /// What may block on a file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// What is in the page cache and the dentry cache never blocks, and the kernel tells what is not (RWF_NOWAIT,
-    /// RESOLVE_CACHED).
+    /// What is in the page cache and the dentry cache never blocks, and the kernel tells what is
+    /// not (RWF_NOWAIT, RESOLVE_CACHED).
     Local,
     /// All of it is memory, so nothing blocks; RWF_NOWAIT is EOPNOTSUPP.
     Memory,
     /// As `Local` for names; RWF_NOWAIT is EOPNOTSUPP, so any read may block.
     Stacked,
-    /// Everything may block for ever, close(2) as well: FUSE, network file systems, and every type not known here.
+    /// Everything may block for ever, close(2) as well: FUSE, network file systems, and every type
+    /// not known here.
     Remote,
 }
 
@@ -44,8 +45,8 @@ pub(super) enum Names {
     Aliased,
 }
 
-/// The types that are known: the name in mountinfo, `f_type` of statfs(2), and what they are like. In doubt a type is not
-/// here: one whose operations block without a disk permit stops the server.
+/// The types that are known: the name in mountinfo, `f_type` of statfs(2), and what they are like.
+/// In doubt a type is not here: one whose operations block without a disk permit stops the server.
 const KNOWN: [(&str, u32, Kind, Names); 19] = [
     ("ext2", 0xef53, Kind::Local, Names::Casefold),
     ("ext3", 0xef53, Kind::Local, Names::Casefold),
@@ -69,8 +70,8 @@ const KNOWN: [(&str, u32, Kind, Names); 19] = [
 ];
 
 impl FileSystem {
-    /// Stands for whatever a symbolic link leads to across a mount. It has permits of its own, so that a link to a file
-    /// system that hangs uses up no other's.
+    /// Stands for whatever a symbolic link leads to across a mount. It has permits of its own, so
+    /// that a link to a file system that hangs uses up no other's.
     pub const BEHIND_LINK: Self = FileSystem { id: Id::BehindLink, kind: Kind::Remote, names: Names::Aliased };
 
     /// The file system of an open file. It may block on a remote one.

@@ -32,8 +32,8 @@ pub struct Index {
 }
 
 impl Index {
-    /// Scans the folder. Symbolic links are not followed here (a request follows them as long as they stay inside); what
-    /// cannot be read is logged and left out.
+    /// Scans the folder. Symbolic links are not followed here (a request follows them as long as
+    /// they stay inside); what cannot be read is logged and left out.
     pub fn scan(content: &Path, access_rules: &AccessRules, confidential: &ConfidentialFolders) -> Self {
         let relative = |entry: &DirEntry| {
             entry.path().strip_prefix(content).map(|path| path.as_os_str().as_bytes().to_vec()).unwrap_or_default()
@@ -73,7 +73,8 @@ impl Index {
         self.files.contains_key(relative) || self.folders.contains_key(relative)
     }
 
-    /// Whether the scan found a folder of exactly this path in which names match only byte for byte.
+    /// Whether the scan found a folder of exactly this path in which names match only byte for
+    /// byte.
     pub fn matches_case(&self, folder: &[u8]) -> bool {
         self.folders.get(folder).is_some_and(|matches_case| *matches_case)
     }

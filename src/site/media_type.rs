@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-/// Types that players need and that mime_guess has otherwise, or not at all; by extension in lower case.
+/// Types that players need and that mime_guess has otherwise, or not at all; by extension in lower
+/// case.
 const OVERRIDES: [(&str, &str); 8] = [
     ("ts", "video/mp2t"),
     ("m2ts", "video/mp2t"),

@@ -1,9 +1,11 @@
 //! What is served: the content folder, its index and its rules.
 //!
-//! `index` (what the scan found), `access_rules` (what must not be seen), `confidential` (whether that is there), `root` (a file
-//! beneath the content folder and nothing else), `walk` (the same step by step, where the kernel does not tell enough), `spelling` (the real names of a path),
-//! `file_system` and `mounts` (what may block, and whose permit it needs), `watch` (the scan, and mounts that come and go),
-//! `file_cache` (small files in memory), `validation` (whether they are what they were), `media_type` (what a file is).
+//! `index` (what the scan found), `access_rules` (what must not be seen), `confidential` (whether
+//! that is there), `root` (a file beneath the content folder and nothing else), `walk` (the same
+//! step by step, where the kernel does not tell enough), `spelling` (the real names of a path),
+//! `file_system` and `mounts` (what may block, and whose permit it needs), `watch` (the scan, and
+//! mounts that come and go), `file_cache` (small files in memory), `validation` (whether they are
+//! what they were), `media_type` (what a file is).
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -93,14 +95,16 @@ impl Site {
         Site(Arc::new(Shared { content, access_rules, cache: FileCache::new(), scan: Mutex::default() }))
     }
 
-    /// Opens the content folder, if it is not open. Blocks for as long as the folder does not answer.
+    /// Opens the content folder, if it is not open. Blocks for as long as the folder does not
+    /// answer.
     pub fn open(&self) -> io::Result<()> {
         self.0.reopen().map(|_| ())
     }
 
     /// Opens the content folder and scans it into the index before it returns.
     ///
-    /// Fails where the folder itself cannot be opened; what cannot be read in it is logged and left out.
+    /// Fails where the folder itself cannot be opened; what cannot be read in it is logged and left
+    /// out.
     pub fn scan(content: &std::path::Path, access_rules: AccessRules) -> io::Result<Self> {
         let site = Site::new(content.to_path_buf(), access_rules);
         site.open()?;
@@ -119,9 +123,10 @@ impl Site {
         self.0.cache.tree().map(|tree| tree.root.file_system())
     }
 
-    /// Finds what a path leads to. The opened file decides, not the index: a file that came after the scan is served, one
-    /// that went is missing, and the rules hold for the place where the file really lies. What is found was so at some time
-    /// after `arrived`, by which the first byte of the request had arrived.
+    /// Finds what a path leads to. The opened file decides, not the index: a file that came after
+    /// the scan is served, one that went is missing, and the rules hold for the place where the
+    /// file really lies. What is found was so at some time after `arrived`, by which the first byte
+    /// of the request had arrived.
     pub fn find(&self, path: &Path, arrived: Instant, lookup: Lookup) -> Result<Found, Refusal> {
         self.0.access_rules.check(path.relative())?;
         if !path.folder() {
@@ -203,7 +208,8 @@ fn modified(metadata: &Metadata) -> SystemTime {
 fn refusal_for(error: io::Error, relative: &[u8]) -> Refusal {
     match Errno::from_io_error(&error) {
         Some(
-            // XDEV: the path leads out of the content folder. NXIO, NODEV: a socket, or a device without its driver.
+            // XDEV: the path leads out of the content folder. NXIO, NODEV: a socket, or a device
+            // without its driver.
             Errno::NOENT
             | Errno::NOTDIR
             | Errno::NAMETOOLONG

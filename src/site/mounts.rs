@@ -1,4 +1,5 @@
-//! The mounts inside the content folder, from proc_pid_mountinfo(5). No file system is asked anything.
+//! The mounts inside the content folder, from proc_pid_mountinfo(5). No file system is asked
+//! anything.
 
 use std::fs;
 use std::io;
@@ -44,7 +45,8 @@ impl Mounts {
     }
 }
 
-/// The rest of a path beneath a folder, without the slash between them; None if it is not the folder and not beneath it.
+/// The rest of a path beneath a folder, without the slash between them; None if it is not the
+/// folder and not beneath it.
 pub fn strip_folder<'a>(path: &'a [u8], folder: &[u8]) -> Option<&'a [u8]> {
     let rest = path.strip_prefix(folder)?;
     if rest.is_empty() || folder.is_empty() || folder == b"/" { Some(rest) } else { rest.strip_prefix(b"/") }

@@ -79,20 +79,23 @@ pub enum Failure {
     /// The lookup needs a permit of this file system.
     WouldBlock(FileSystem),
     Refused(Refusal),
-    /// `real_path` is where it would lie relative to the root, if symbolic links or another spelling led there.
+    /// `real_path` is where it would lie relative to the root, if symbolic links or another
+    /// spelling led there.
     Error {
         error: io::Error,
         real_path: Option<Vec<u8>>,
     },
 }
 
-/// NONBLOCK, so that a FIFO without a writer holds nobody; it means nothing for a regular file without a lease.
+/// NONBLOCK, so that a FIFO without a writer holds nobody; it means nothing for a regular file
+/// without a lease.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
 const WITHOUT_LINKS: ResolveFlags = BENEATH.union(ResolveFlags::NO_SYMLINKS);
 
-/// EAGAIN is tried again at once this often: openat2(2) gives it when a rename anywhere may have raced with a path that climbs.
+/// EAGAIN is tried again at once this often: openat2(2) gives it when a rename anywhere may have
+/// raced with a path that climbs.
 const RACES_MAX: usize = 8;
 
 /// Time between two attempts to open a file while its lease is broken.
@@ -135,16 +138,16 @@ impl Root {
         Lookup::MayBlock(self.file_system)
     }
 
-    /// A handle on what lies at a path on the root's own mount, without links. It reads nothing, so leases and FIFOs do not
-    /// matter. Fails with EAGAIN where the lookup may not block and would.
+    /// A handle on what lies at a path on the root's own mount, without links. It reads nothing, so
+    /// leases and FIFOs do not matter. Fails with EAGAIN where the lookup may not block and would.
     pub fn open_path(&self, relative: &[u8], lookup: Lookup) -> rustix::io::Result<OwnedFd> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let limits = self.limits_of(lookup).ok_or(Errno::AGAIN)?;
         openat2(&self.folder, relative, flags, Mode::empty(), WITHOUT_LINKS | limits)
     }
 
-    /// What openat2(2) must not do for a lookup of a path on the root's own mount; None if it needs a permit of that file
-    /// system.
+    /// What openat2(2) must not do for a lookup of a path on the root's own mount; None if it needs
+    /// a permit of that file system.
     fn limits_of(&self, lookup: Lookup) -> Option<ResolveFlags> {
         match (lookup, self.file_system.kind) {
             _ if lookup == self.may_block() => Some(ResolveFlags::NO_XDEV),
@@ -154,8 +157,9 @@ impl Root {
         }
     }
 
-    /// Opens what lies at a normalised path relative to the root. Symbolic links are followed as long as every step of
-    /// them stays beneath the root. Where the text of the path does not suffice for the rules, its real names are found.
+    /// Opens what lies at a normalised path relative to the root. Symbolic links are followed as
+    /// long as every step of them stays beneath the root. Where the text of the path does not
+    /// suffice for the rules, its real names are found.
     pub fn open_beneath(&self, relative: &[u8], lookup: Lookup, rules: Rules) -> Result<Opened, Failure> {
         let mount = self.mounts.of(relative);
         let needed = mount.unwrap_or(self.file_system);
@@ -271,8 +275,8 @@ pub(super) fn open_in(folder: BorrowedFd<'_>, name: &[u8], lookup: Lookup) -> ru
     patiently(lookup, || openat(folder, name, READ | OFlags::NOFOLLOW, Mode::empty()))
 }
 
-/// Tries again what fails with EAGAIN although it may block: a rename has raced, or the file has a lease, whose break the
-/// attempt has begun (fcntl(2), F_SETLEASE).
+/// Tries again what fails with EAGAIN although it may block: a rename has raced, or the file has a
+/// lease, whose break the attempt has begun (fcntl(2), F_SETLEASE).
 fn patiently(lookup: Lookup, open: impl Fn() -> rustix::io::Result<OwnedFd>) -> rustix::io::Result<OwnedFd> {
     let deadline = Instant::now() + LEASE_WAIT;
     for attempt in 1.. {

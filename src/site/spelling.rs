@@ -1,5 +1,5 @@
-//! The real names of a path, where a file system knows a file by more names than its folder lists: 8.3 names on NTFS and
-//! FAT, other case, other Unicode forms.
+//! The real names of a path, where a file system knows a file by more names than its folder lists:
+//! 8.3 names on NTFS and FAT, other case, other Unicode forms.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -26,7 +26,8 @@ impl Rules<'_> {
     pub(super) fn text_suffices(self, relative: &[u8], file_system: FileSystem) -> bool {
         let exact = match file_system.names() {
             Names::Exact => true,
-            // The rules know no case in ASCII, and a name in ASCII begins with a dot if its alias does.
+            // The rules know no case in ASCII, and a name in ASCII begins with a dot if its alias
+            // does.
             Names::Casefold => {
                 let folder =
                     relative.iter().rposition(|&byte| byte == b'/').map_or(&b""[..], |slash| &relative[..slash]);
@@ -39,8 +40,8 @@ impl Rules<'_> {
     }
 }
 
-/// The confidential folders on file systems that may know them by another name, held open, as some file systems give an
-/// inode a new number once nobody uses it.
+/// The confidential folders on file systems that may know them by another name, held open, as some
+/// file systems give an inode a new number once nobody uses it.
 #[derive(Debug, Default)]
 pub struct ConfidentialFolders(Vec<(OwnedFd, Dev, u64)>);
 
@@ -84,7 +85,8 @@ impl ConfidentialFolders {
 /// Set on a folder in which names match without case.
 const CASEFOLD: IFlags = IFlags::from_bits_retain(0x4000_0000);
 
-/// Whether a folder says that names in it match only byte for byte, on a file system that has the casefold flag.
+/// Whether a folder says that names in it match only byte for byte, on a file system that has the
+/// casefold flag.
 pub(super) fn matches_case(folder: &Path) -> bool {
     openat(CWD, folder, FOLDER, Mode::empty()).is_ok_and(has_no_casefold)
 }
@@ -95,8 +97,8 @@ fn has_no_casefold(folder: impl AsFd) -> bool {
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// The names by which a folder lists what was found in it as `name`: just that, or those with the same inode. None where that
-/// cannot be known.
+/// The names by which a folder lists what was found in it as `name`: just that, or those with the
+/// same inode. None where that cannot be known.
 pub(super) fn listed_names(folder: BorrowedFd<'_>, name: &[u8], inode: u64, names: Names) -> io::Result<Vec<Vec<u8>>> {
     let folder = openat(folder, ".", FOLDER, Mode::empty())?;
     let is_exact = match names {

@@ -1,7 +1,8 @@
 //! Whether a file is still what it was, without a walk along its path each time.
 //!
-//! openat2(2) resolves a path without blocking, but costs thrice what statx(2) of an open file does. So what it went through is
-//! held open, the folders above the file as well: no name in a folder changes without the times of the folder.
+//! openat2(2) resolves a path without blocking, but costs thrice what statx(2) of an open file
+//! does. So what it went through is held open, the folders above the file as well: no name in a
+//! folder changes without the times of the folder.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,7 +16,8 @@ use rustix::process::{Resource, getrlimit};
 use super::root::{Lookup, Root};
 use crate::limits::pinned_descriptors_max;
 
-/// What changes whenever a file or folder changes: which it is, how large, and when its content and anything about it changed.
+/// What changes whenever a file or folder changes: which it is, how large, and when its content and
+/// anything about it changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version {
     device: (u32, u32),
@@ -25,7 +27,8 @@ pub struct Version {
     changed: (i64, u32),
 }
 
-/// What changed less than this ago may change again without a new time, as the clocks of file systems are coarse.
+/// What changed less than this ago may change again without a new time, as the clocks of file
+/// systems are coarse.
 const SETTLED: Duration = Duration::from_secs(2);
 
 impl Version {
@@ -72,14 +75,16 @@ impl Pins {
     }
 }
 
-/// Resolves a path to the version of the file, and pins it if all folders have settled and descriptors are left.
+/// Resolves a path to the version of the file, and pins it if all folders have settled and
+/// descriptors are left.
 pub fn resolve(
     root: &Root,
     relative: &[u8],
     lookup: Lookup,
     budget: &PinBudget,
 ) -> io::Result<(Version, Option<Pins>)> {
-    // The versions of the folders come before the resolution, so that a change since then shows in them.
+    // The versions of the folders come before the resolution, so that a change since then shows in
+    // them.
     let folders = Folders::pin(root, relative, lookup, budget);
     let file = root.open_path(relative, lookup)?;
     let version = Version::of(&file)?;

@@ -11,7 +11,8 @@ use super::file_system::FileSystem;
 use super::root::{Failure, Lookup, Root, Scope, open_in};
 use super::spelling::{ConfidentialFolders, Rules, listed_names};
 
-/// A walk beneath the root. Each step is opened in the folder before it, so that nothing can slip in between.
+/// A walk beneath the root. Each step is opened in the folder before it, so that nothing can slip
+/// in between.
 #[derive(Debug)]
 pub(super) struct Walk<'a> {
     root: &'a Root,
@@ -104,7 +105,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The path by the name that the folder lists. Where it lists other names, the rules judge each of them.
+    /// The path by the name that the folder lists. Where it lists other names, the rules judge each
+    /// of them.
     fn real_path_of(&self, path: Vec<u8>, name: &[u8], inode: u64) -> Result<Vec<u8>, Failure> {
         let file_system = match self.scope {
             Scope::Root => self.root.file_system,

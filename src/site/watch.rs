@@ -25,8 +25,9 @@ pub struct Scan {
 }
 
 impl Site {
-    /// Opens and scans the content folder, and does so again whenever a mount makes it another folder, until `stop` is
-    /// readable. Needs a thread of its own, which hangs for as long as the folder does not answer; no request waits for it.
+    /// Opens and scans the content folder, and does so again whenever a mount makes it another
+    /// folder, until `stop` is readable. Needs a thread of its own, which hangs for as long as the
+    /// folder does not answer; no request waits for it.
     pub fn watch(&self, stop: BorrowedFd<'_>) {
         // Opened before the folder, so that no change in between is missed.
         let mountinfo = File::open(MOUNTINFO);
@@ -64,7 +65,8 @@ impl Site {
 }
 
 impl Shared {
-    /// Opens the content folder; tells whether it is another one than before, or has other mounts inside.
+    /// Opens the content folder; tells whether it is another one than before, or has other mounts
+    /// inside.
     pub fn reopen(&self) -> io::Result<bool> {
         let root = Root::open(&self.content)?;
         let changed = self.cache.tree().is_none_or(|tree| !tree.root.is_same(&root));
@@ -74,8 +76,8 @@ impl Shared {
         Ok(changed)
     }
 
-    /// Scans on a thread of its own. While a scan is under way the next one waits for its end, so that a folder that hangs
-    /// holds one thread.
+    /// Scans on a thread of its own. While a scan is under way the next one waits for its end, so
+    /// that a folder that hangs holds one thread.
     fn start_scan(self: &Arc<Self>) {
         let mut scan = self.scan();
         scan.is_due = true;
@@ -98,7 +100,8 @@ impl Shared {
         }
     }
 
-    /// Scans the folder that is open into the index. None if that failed, or another folder was opened meanwhile.
+    /// Scans the folder that is open into the index. None if that failed, or another folder was
+    /// opened meanwhile.
     pub fn scan_once(&self) -> Option<Arc<Index>> {
         let tree = self.cache.tree()?;
         // Without them the index could vouch for a name that only they tell to be confidential.

@@ -1,5 +1,5 @@
-//! One thing a client says, and what it must hear: a row of a table, named by its number in the list of requirements
-//! (RFC 9110 and 9112) or of hostile inputs.
+//! One thing a client says, and what it must hear: a row of a table, named by its number in the
+//! list of requirements (RFC 9110 and 9112) or of hostile inputs.
 
 use std::fs::{self, File};
 use std::net::Shutdown;
@@ -40,7 +40,8 @@ pub struct Case {
     checks: Vec<Check>,
 }
 
-/// What a client says, and that it is answered with 200 and the connection goes on, unless the row says otherwise.
+/// What a client says, and that it is answered with 200 and the connection goes on, unless the row
+/// says otherwise.
 pub fn case(number: u32, said: impl AsRef<[u8]>) -> Case {
     let said = said.as_ref().to_vec();
     Case { number, said, answers: vec![200], ends: false, announced: true, says_no_more: false, checks: Vec::new() }
@@ -165,7 +166,8 @@ fn assert_well_formed(answer: &Answer) {
     assert_eq!(answer.field("Transfer-Encoding"), None);
 }
 
-/// What the tables are about: a film of two and a half parts, with whatever else has broken servers before.
+/// What the tables are about: a film of two and a half parts, with whatever else has broken servers
+/// before.
 fn content() -> TempDir {
     let folder = super::support::content();
     let at = |name: &str| folder.path().join(name);
@@ -206,8 +208,9 @@ pub fn play(cases: &[Case]) {
     }
 }
 
-/// Says everything that does not end the connection in two pieces, cut at every byte, and sees that it is answered as when
-/// it comes at once. Whether a worker sees one piece or two is chance here; `serve/tests.rs` has the same without chance.
+/// Says everything that does not end the connection in two pieces, cut at every byte, and sees that
+/// it is answered as when it comes at once. Whether a worker sees one piece or two is chance here;
+/// `serve/tests.rs` has the same without chance.
 pub fn play_in_two_pieces(cases: &[Case]) {
     let server = Server::start_on(content(), &["--workers", "2", "--part-size", "100"]);
     let mut client = server.connect();
@@ -227,7 +230,8 @@ pub fn play_in_two_pieces(cases: &[Case]) {
     assert!(cuts > 1000, "there is much to cut: {cuts}");
 }
 
-/// Sees that every number of a list is covered: by a case, by a test elsewhere, or with a reason why there is none.
+/// Sees that every number of a list is covered: by a case, by a test elsewhere, or with a reason
+/// why there is none.
 pub fn assert_covered(last: u32, cases: &[Case], elsewhere: &[(u32, &str, &str)], none: &[(u32, &str)]) {
     for (number, file, test) in elsewhere {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);

@@ -1,5 +1,6 @@
-//! What attackers, scanners and broken clients send, input by input. The numbers are those of the list that the project goes
-//! by. After each case the threads and descriptors of the server are what they were, and the next request is answered.
+//! What attackers, scanners and broken clients send, input by input. The numbers are those of the
+//! list that the project goes by. After each case the threads and descriptors of the server are
+//! what they were, and the next request is answered.
 
 use super::case::*;
 use super::support::Answer;

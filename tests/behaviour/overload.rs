@@ -40,7 +40,8 @@ fn near_the_limit_the_longest_idle_connection_is_evicted() {
         client.get("/small.txt", "");
         assert_eq!(client.answer().body, b"small");
     }
-    // At first all of them are active; others get 503 until the first ones are with the inactive poller.
+    // At first all of them are active; others get 503 until the first ones are with the inactive
+    // poller.
     wait_until("somebody made room", || server.get("/small.txt", "").status == 200);
     assert!(idle[0].is_closed(), "the one that was idle for longest");
     idle[7].get("/small.txt", "");

@@ -1,5 +1,5 @@
-//! What RFC 9110 and 9112 require of a server of files and ranges, requirement by requirement. The numbers are those of the
-//! list that the project goes by; the section stands beside each.
+//! What RFC 9110 and 9112 require of a server of files and ranges, requirement by requirement. The
+//! numbers are those of the list that the project goes by; the section stands beside each.
 
 use super::case::*;
 use super::support::Answer;
@@ -62,7 +62,8 @@ fn syntax() -> Vec<Case> {
         case(18, get("/film.mp4", "If-Modified-Since: Mon Nov  6 08:49:37 1994\r\n")).answers(&[304]),
         case(18, get("/film.mp4", "If-Unmodified-Since: Mon, 06 Nov 1994 08:49:36 GMT\r\n")).answers(&[412]),
         case(18, get("/film.mp4", "Range: bytes=1-2\r\nIf-Range: Mon, 06 Nov 1994 08:49:37 GMT\r\n")).part(1, 2),
-        // Every answer of every case is held to its grammar, to IMF-fixdate, and to have no field twice.
+        // Every answer of every case is held to its grammar, to IMF-fixdate, and to have no field
+        // twice.
         case(19, get("/film.mp4", "")).first_part().field("Last-Modified", MODIFIED),
         case(20, get("/none", "")).answers(&[404]).check(|answers| {
             assert!(answers[0].head.starts_with("HTTP/1.1 404 Not Found\r\n"));

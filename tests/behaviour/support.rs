@@ -1,4 +1,5 @@
-//! The program under test, a folder to serve, and a client that sends exactly the bytes it is given.
+//! The program under test, a folder to serve, and a client that sends exactly the bytes it is
+//! given.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -27,7 +28,8 @@ pub fn film_byte(position: usize) -> u8 {
 /// Listens on the loopback address, as the tests do.
 pub const ON_A_FREE_PORT: [&str; 4] = ["--host", "127.0.0.1", "--port", "0"];
 
-/// All threads of a server with this many workers: those of the pool, and main, content, signals, diagnostics and access log.
+/// All threads of a server with this many workers: those of the pool, and main, content, signals,
+/// diagnostics and access log.
 pub fn threads_with(workers: usize) -> usize {
     workers + THREADS_BESIDE_WORKERS + 5
 }
@@ -159,7 +161,8 @@ impl Server {
         fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("the process exists").count()
     }
 
-    /// Descriptors that the server holds for its clients: connections and files of the content folder.
+    /// Descriptors that the server holds for its clients: connections and files of the content
+    /// folder.
     pub fn held(&self) -> usize {
         let links = self.links();
         let sockets = links.iter().filter(|link| link.starts_with("socket:")).count();
@@ -168,8 +171,8 @@ impl Server {
         sockets - 4 + files - 1
     }
 
-    /// Bytes that the kernel holds for clients of this server because they did not take them, with the server or without it
-    /// (proc(5), /proc/net/tcp).
+    /// Bytes that the kernel holds for clients of this server because they did not take them, with
+    /// the server or without it (proc(5), /proc/net/tcp).
     pub fn unacknowledged(&self) -> u64 {
         let table = fs::read_to_string("/proc/net/tcp").expect("a text");
         let local = format!("0100007F:{:04X}", self.address.port());

@@ -1,6 +1,7 @@
-//! The floor of servers of small files on this machine: receives whatever comes and sends constant bytes, as cheaply as epoll
-//! allows a server that never waits for more to come. It reads no request and opens no file; `scripts/bench-peers.sh` shows
-//! how far from it the servers are. It is no part of reeld.
+//! The floor of servers of small files on this machine: receives whatever comes and sends constant
+//! bytes, as cheaply as epoll allows a server that never waits for more to come. It reads no
+//! request and opens no file; `scripts/bench-peers.sh` shows how far from it the servers are. It is
+//! no part of reeld.
 
 use std::io;
 use std::mem::MaybeUninit;

@@ -48,7 +48,8 @@ fn a_file_that_is_cut_while_it_is_sent_is_reported_once() {
     }
 }
 
-/// Holds a write lease on a file (fcntl(2), F_SETLEASE), as Samba does, and gives it up 0.2 s after another wants the file.
+/// Holds a write lease on a file (fcntl(2), F_SETLEASE), as Samba does, and gives it up 0.2 s after
+/// another wants the file.
 const LEASE_HOLDER: &str = "
 import fcntl, os, signal, sys, time
 file = os.open(sys.argv[1], os.O_RDWR)

@@ -13,8 +13,8 @@ use tempfile::TempDir;
 use super::mounts::{Mounted, SlowFs, can_mount, has_programs, run};
 use super::support::*;
 
-/// The environment variable for the full size: 1,000 clients, and 10 ms for 99 of 100 answers on the main file system. It
-/// takes a machine that does nothing else, and `--test-threads 1`.
+/// The environment variable for the full size: 1,000 clients, and 10 ms for 99 of 100 answers on
+/// the main file system. It takes a machine that does nothing else, and `--test-threads 1`.
 const FULL_SIZE: &str = "FULL_SIZE";
 
 /// Longer than the kernel reads ahead, 128 KiB.
@@ -40,8 +40,8 @@ const BESIDE: [Beside; 4] = [
     Beside { name: "confidential", target: |_| "/confidential/x".into(), fields: "", status: 403 },
 ];
 
-/// A server on the main file system, with a slow one mounted at `slow/`. That one is dropped first, as a process that hangs in
-/// it cannot be killed.
+/// A server on the main file system, with a slow one mounted at `slow/`. That one is dropped first,
+/// as a process that hangs in it cannot be killed.
 pub struct Hung {
     pub slow: SlowFs,
     pub server: Server,
@@ -75,7 +75,8 @@ pub fn cold_bytes(number: usize) -> Vec<u8> {
     (0..COLD).map(|position| film_byte(position + (number % 8) * COLD)).collect()
 }
 
-/// The status of the answer to one GET, and the time to its last byte; None if it does not come in time.
+/// The status of the answer to one GET, and the time to its last byte; None if it does not come in
+/// time.
 pub fn try_get(address: SocketAddr, target: &str, fields: &str, time: Duration) -> Option<(u16, Duration)> {
     let begun = Instant::now();
     let mut stream = TcpStream::connect_timeout(&address, time).ok()?;
@@ -88,7 +89,8 @@ pub fn try_get(address: SocketAddr, target: &str, fields: &str, time: Duration) 
     Some((status, begun.elapsed()))
 }
 
-/// Asks for each thing on the main file system again and again, prints the times, and returns what is wrong with them.
+/// Asks for each thing on the main file system again and again, prints the times, and returns what
+/// is wrong with them.
 pub fn wrong_beside(server: &Server, title: &str) -> Vec<String> {
     let is_full = is_full_size();
     let (rounds, limit) = if is_full { (300, 10) } else { (30, 1000) };
@@ -127,8 +129,9 @@ fn is_full_size() -> bool {
     std::env::var_os(FULL_SIZE).is_some()
 }
 
-/// Many clients ask for cold files in `slow/`, which hangs. With each size of the pool and each transfer, requests for the
-/// main file system are answered meanwhile. When `slow/` works again, so are the many.
+/// Many clients ask for cold files in `slow/`, which hangs. With each size of the pool and each
+/// transfer, requests for the main file system are answered meanwhile. When `slow/` works again, so
+/// are the many.
 fn blocks_no_other(rule: &str, before: &str) {
     if !can_mount() {
         return;
@@ -164,7 +167,8 @@ fn blocks_no_other(rule: &str, before: &str) {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// RESOLVE_CACHED of openat2(2) finds a name that is cached, and asks the file system to open the file.
+/// RESOLVE_CACHED of openat2(2) finds a name that is cached, and asks the file system to open the
+/// file.
 const NAMES_CACHED: &str = "cache-names 3600000";
 const NOTHING_CACHED: &str = "cache-names 0";
 
@@ -239,7 +243,8 @@ fn a_cached_file_on_a_hung_disk_blocks_no_other_file_system() {
     for _ in 0..20 {
         assert_eq!(disk.server.get("/disk/hot.txt", "").body, b"hot");
     }
-    // The names and inodes of all file systems, the blocks of the disk, and what they were read from.
+    // The names and inodes of all file systems, the blocks of the disk, and what they were read
+    // from.
     for _ in 0..2 {
         fs::write("/proc/sys/vm/drop_caches", "2").expect("root may");
     }

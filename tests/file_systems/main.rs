@@ -1,4 +1,5 @@
-//! The server on file systems that are slow, hang, fail, are mounted late or know a file by a second name; see `slowfs/`.
+//! The server on file systems that are slow, hang, fail, are mounted late or know a file by a
+//! second name; see `slowfs/`.
 
 #[path = "../behaviour/support.rs"]
 #[allow(dead_code, reason = "not every test needs all of it")]

@@ -173,8 +173,8 @@ impl Drop for Mounted {
     }
 }
 
-/// Something of the last mount there, from its fields in proc_pid_mountinfo(5). The file system itself, which may hang, is
-/// not asked.
+/// Something of the last mount there, from its fields in proc_pid_mountinfo(5). The file system
+/// itself, which may hang, is not asked.
 fn field_of_mount<T>(mount_point: &Path, of: impl Fn(&[&str]) -> Option<T>) -> Option<T> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").expect("proc is mounted");
     let mut mounts = mounts.lines().rev().map(|line| line.split(' ').collect::<Vec<_>>());

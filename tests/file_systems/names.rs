@@ -10,7 +10,8 @@ use rustix::fs::{XattrFlags, setxattr};
 use super::mounts::{Mounted, SlowFs, can_mount, has_programs};
 use super::support::*;
 
-/// A folder with `confidential/`, `.dotfiles/`, `Säfe/`, each with `secret.txt`, and `plain.txt` and `films/plain.txt`.
+/// A folder with `confidential/`, `.dotfiles/`, `Säfe/`, each with `secret.txt`, and `plain.txt`
+/// and `films/plain.txt`.
 fn fill(folder: &Path) {
     for secret in ["confidential", ".dotfiles", "Säfe"] {
         fs::create_dir_all(folder.join(secret)).expect("a folder");
@@ -36,7 +37,8 @@ const SECRET: [&str; 10] = [
     "SFE~1/secret.txt",
 ];
 
-/// Asks for what is secret and for what is not, twice, as the kernel remembers names. Returns what is wrong.
+/// Asks for what is secret and for what is not, twice, as the kernel remembers names. Returns what
+/// is wrong.
 fn wrong_answers(server: &Server, at: &str, title: &str) -> BTreeSet<String> {
     let mut wrong = BTreeSet::new();
     for target in SECRET.iter().chain(&SECRET) {

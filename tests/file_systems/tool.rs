@@ -132,8 +132,9 @@ fn second_names_lead_to_the_same_file() {
     }
 }
 
-/// What a server can end with, whatever the disk does: fuse_simple_request() waits for an answer whatever signal comes
-/// (request_wait_answer() in fs/fuse/dev.c), but a read waits for a page that is read ahead, and that can be killed.
+/// What a server can end with, whatever the disk does: fuse_simple_request() waits for an answer
+/// whatever signal comes (request_wait_answer() in fs/fuse/dev.c), but a read waits for a page that
+/// is read ahead, and that can be killed.
 #[test]
 fn a_process_that_hangs_can_be_killed_in_a_read_only() {
     if !can_mount() {

@@ -44,7 +44,8 @@ fn unanswered_until(until: Instant, clients: &mut [Client]) -> usize {
     clients.iter_mut().map(|client| usize::from(is_unanswered(client))).sum()
 }
 
-/// Connections of a server that the client has closed and the server has not, from proc_pid_net_tcp(5).
+/// Connections of a server that the client has closed and the server has not, from
+/// proc_pid_net_tcp(5).
 fn half_closed(address: SocketAddr) -> usize {
     let sockets = fs::read_to_string("/proc/net/tcp").expect("proc is mounted");
     let port = format!(":{:04X}", address.port());

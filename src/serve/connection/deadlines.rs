@@ -8,11 +8,13 @@ use crate::limits::STALL_PROGRESS;
 use crate::serve::pool::Pool;
 use crate::serve::read_buffer::ReadBuffer;
 
-/// A head that is unfinished for this long comes from a slow sender. Some clients send it in several pieces, but at once.
+/// A head that is unfinished for this long comes from a slow sender. Some clients send it in
+/// several pieces, but at once.
 const SLOW_HEAD: Duration = Duration::from_millis(50);
 
 impl Connection {
-    /// Whether what the client sends may be seen some milliseconds later, because it takes its time with a request head.
+    /// Whether what the client sends may be seen some milliseconds later, because it takes its time
+    /// with a request head.
     pub(super) fn is_slow_sender(&self, now: Instant, head_timeout: Duration) -> bool {
         match self.inner.state {
             // The deadline is as long as that after the head began.
@@ -22,8 +24,9 @@ impl Connection {
         }
     }
 
-    /// Until when the client may be waited for. A deadline, once set, holds until the state has been left, so that a client
-    /// that sends a byte now and then gains nothing by it. One that takes enough of its answer has a new one.
+    /// Until when the client may be waited for. A deadline, once set, holds until the state has
+    /// been left, so that a client that sends a byte now and then gains nothing by it. One that
+    /// takes enough of its answer has a new one.
     pub(super) fn deadline(&mut self, now: Instant, pool: &Pool) -> Instant {
         let settings = &pool.settings;
         let Inner { state, deadline, .. } = &mut *self.inner;
@@ -44,13 +47,14 @@ impl Connection {
     /// What becomes of a connection whose deadline has passed.
     pub(super) fn on_timeout(&mut self, pool: &Pool, read_buffer: &ReadBuffer) -> Result<(), Pause> {
         match &mut self.inner.state {
-            // Only a request that has arrived is worth an answer. An idle client could take the 408 for the answer to its
-            // next request.
+            // Only a request that has arrived is worth an answer. An idle client could take the 408
+            // for the answer to its next request.
             State::Reading => {
                 self.reject(Refusal::TIMED_OUT, read_buffer, pool);
                 Ok(())
             }
-            // A socket takes bytes some time before poll(2) says so, so the slow are asked once more.
+            // A socket takes bytes some time before poll(2) says so, so the slow are asked once
+            // more.
             State::Sending(exchange) => match send(exchange, &self.socket, pool) {
                 Ok(state) => {
                     self.transition(state);
@@ -70,7 +74,8 @@ impl Connection {
         }
     }
 
-    /// Lets the kernel forget what the client does not take, rather than keep it for minutes (socket(7), SO_LINGER).
+    /// Lets the kernel forget what the client does not take, rather than keep it for minutes
+    /// (socket(7), SO_LINGER).
     pub(super) fn reset(&mut self, pool: &Pool) -> Pause {
         let unacknowledged = pool.send_queues.unacknowledged(&self.socket).unwrap_or_default();
         match &mut self.inner.state {
@@ -83,8 +88,9 @@ impl Connection {
         Pause::End
     }
 
-    /// Until when a connection may be waited for whose deadline has passed while it was idle or lingered, because its
-    /// client still takes what the kernel holds of its last answer. None if it does not; the connection can be closed then.
+    /// Until when a connection may be waited for whose deadline has passed while it was idle or
+    /// lingered, because its client still takes what the kernel holds of its last answer. None if
+    /// it does not; the connection can be closed then.
     pub fn extend(&mut self, now: Instant, pool: &Pool) -> Option<Instant> {
         let before = self.inner.unacknowledged.take();
         let left = pool.send_queues.unacknowledged(&self.socket).unwrap_or_default();

@@ -103,7 +103,8 @@ fn a_file_is_cached_until_it_changes_in_any_way() {
         assert_eq!(folder.found("a"), None);
         folder.offer_in_turn("a");
         assert_eq!(folder.found("a").as_deref(), Some("one"));
-        // Not before the clock of the file system has gone on, or the first change could not be seen.
+        // Not before the clock of the file system has gone on, or the first change could not be
+        // seen.
         let before = fs::metadata(at("a")).expect("a file").modified().expect("a time");
         while fs::write(at("tick"), "").and_then(|()| fs::metadata(at("tick"))?.modified()).expect("a time") == before {
         }

@@ -35,7 +35,8 @@ fn open(outside: &tempfile::TempDir) -> Root {
     Root::open(&outside.path().join("root")).expect("the root")
 }
 
-/// What a lookup came to: the text and where it really lies, or `would block`, or the error and where it would lie.
+/// What a lookup came to: the text and where it really lies, or `would block`, or the error and
+/// where it would lie.
 fn look_up(root: &Root, path: &str, lookup: Lookup) -> (String, Option<String>) {
     let text = |path: Option<Vec<u8>>| path.map(|path| String::from_utf8(path).expect("a path"));
     let (access_rules, index) = (AccessRules::new([]).expect("no folders"), Index::default());
@@ -53,8 +54,8 @@ fn look_up(root: &Root, path: &str, lookup: Lookup) -> (String, Option<String>) 
     }
 }
 
-/// The same without a permit. A rename or mount anywhere can race with a lookup in memory, which then would block; such a race
-/// is soon over.
+/// The same without a permit. A rename or mount anywhere can race with a lookup in memory, which
+/// then would block; such a race is soon over.
 fn look_up_cached(root: &Root, path: &str) -> String {
     let found = || look_up(root, path, Lookup::CachedOnly).0;
     (0..1000).map(|_| found()).find(|found| found != "would block").unwrap_or_else(found)
@@ -64,7 +65,8 @@ fn text_of(found: Result<&str, Errno>) -> String {
     found.map_or_else(|errno| format!("{errno:?}"), str::to_string)
 }
 
-/// Links lead to the same places with the path of an open file from proc(5) and without, and with openat2(2) and without.
+/// Links lead to the same places with the path of an open file from proc(5) and without, and with
+/// openat2(2) and without.
 #[test]
 fn only_what_lies_beneath_is_opened() {
     let outside = folder();

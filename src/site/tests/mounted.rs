@@ -1,4 +1,5 @@
-//! A site with mounts inside, over and beneath it. They need root, and print a line where they are skipped.
+//! A site with mounts inside, over and beneath it. They need root, and print a line where they are
+//! skipped.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, PipeWriter};
@@ -272,7 +273,8 @@ fn a_second_name_of_what_is_hidden_is_refused() {
     }
 }
 
-/// Holds a write lease on a file until an attempt to open it has waited for as long as the second argument says.
+/// Holds a write lease on a file until an attempt to open it has waited for as long as the second
+/// argument says.
 const HOLD_LEASE: &str = "
 import fcntl, os, signal, sys, time
 def release(*_):

@@ -1,8 +1,8 @@
 //! A FUSE file system for tests, whose operations sleep, hang or fail by a file with rules.
 //!
-//! `slowfs <folder> <mount point> <rules>` shows the folder read-only at the mount point and prints `mounted`. It unmounts
-//! and exits on SIGTERM or at the end of its standard input; operations that hang fail then. `rules` describes the rules,
-//! `tree` is the file system.
+//! `slowfs <folder> <mount point> <rules>` shows the folder read-only at the mount point and prints
+//! `mounted`. It unmounts and exits on SIGTERM or at the end of its standard input; operations that
+//! hang fail then. `rules` describes the rules, `tree` is the file system.
 #![forbid(unsafe_code)]
 
 mod rules;
@@ -53,7 +53,8 @@ fn main() -> io::Result<()> {
     session.run()
 }
 
-/// The path without links. Its last step is not looked up, as the file system that is mounted there may hang.
+/// The path without links. Its last step is not looked up, as the file system that is mounted there
+/// may hang.
 fn canonical(mount_point: &Path) -> io::Result<PathBuf> {
     let absolute = std::path::absolute(mount_point)?;
     let (parent, name) = absolute.parent().zip(absolute.file_name()).ok_or(io::ErrorKind::InvalidInput)?;

@@ -1,9 +1,10 @@
-//! The rules, one a line; `#` begins a comment. The file is read again when it has changed. Replace it by rename(2).
+//! The rules, one a line; `#` begins a comment. The file is read again when it has changed. Replace
+//! it by rename(2).
 //!
 //! - `<operation> <path> sleep <milliseconds>`, `… hang`, `… fail <errno>`: the first line that matches an operation applies.
-//!   A path begins with `/`, the mount point; `*` in it matches any text. That of a read ends in `@` and its offset if the
-//!   pattern has an `@`. An operation that hangs is printed on standard output as `hung <operation> <path>`, and goes on when
-//!   no rule makes it hang any more.
+//! A path begins with `/`, the mount point; `*` in it matches any text. That of a read ends in `@`
+//! and its offset if the pattern has an `@`. An operation that hangs is printed on standard output
+//! as `hung <operation> <path>`, and goes on when no rule makes it hang any more.
 //! - `alias <path> <name>`: lookup also finds the path by a second name in the same folder; readdir does not list it.
 //! - `fold-case`: lookup ignores case, in every alphabet.
 //! - `no-inodes`: each spelling of a name has its own inode number, and readdir gives none.
@@ -55,7 +56,8 @@ pub struct RulesFile {
     read: Mutex<(State, Arc<Rules>)>,
 }
 
-/// Inode, size, and time of change in seconds and nanoseconds: together they tell one version of a file from another.
+/// Inode, size, and time of change in seconds and nanoseconds: together they tell one version of a
+/// file from another.
 type State = (u64, u64, i64, i64);
 
 impl RulesFile {
@@ -63,7 +65,8 @@ impl RulesFile {
         RulesFile { path: path.to_path_buf(), read: Mutex::default() }
     }
 
-    /// The rules as they are now. A line that is no rule ends the program, as a test must not pass because of it.
+    /// The rules as they are now. A line that is no rule ends the program, as a test must not pass
+    /// because of it.
     pub fn current(&self) -> Arc<Rules> {
         let refuse = |error: &dyn std::fmt::Display| -> ! {
             eprintln!("slowfs: {}: {error}", self.path.display());
@@ -125,7 +128,8 @@ impl Rules {
         Some(())
     }
 
-    /// What an operation on a path, which for a read ends in its offset, has to do first; None if nothing.
+    /// What an operation on a path, which for a read ends in its offset, has to do first; None if
+    /// nothing.
     pub fn action(&self, operation: &str, path: &str) -> Option<Action> {
         let whole = path.rsplit_once('@').map_or(path, |(whole, _)| whole);
         let fits = |(of, pattern, _): &&(String, String, Action)| {

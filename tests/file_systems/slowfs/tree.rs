@@ -1,5 +1,5 @@
-//! The file system: a folder, shown read-only. One thread answers at once, another answers what was delayed, so that an
-//! operation that hangs blocks no other.
+//! The file system: a folder, shown read-only. One thread answers at once, another answers what was
+//! delayed, so that an operation that hangs blocks no other.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;

@@ -1,5 +1,5 @@
-//! What must hold for any bytes at all. Each function is a target of the fuzzer, which begins with `seeds/` and the name of
-//! the function.
+//! What must hold for any bytes at all. Each function is a target of the fuzzer, which begins with
+//! `seeds/` and the name of the function.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -49,8 +49,8 @@ pub fn target(bytes: &[u8]) {
     }
 }
 
-/// What is selected lies in the file, no byte twice, is not too much, and was asked for. The first eight bytes are the
-/// length of the file, the rest is the field.
+/// What is selected lies in the file, no byte twice, is not too much, and was asked for. The first
+/// eight bytes are the length of the file, the rest is the field.
 pub fn range(bytes: &[u8]) {
     let Some((total, field)) = bytes.split_first_chunk() else { return };
     // Small files more often than others: that is where the edges are.
@@ -139,8 +139,8 @@ pub fn conditions(bytes: &[u8]) {
     });
 }
 
-/// A connection tells no secret, speaks HTTP, and answers what comes in pieces as if it had come at once. The bytes say
-/// themselves where they are cut.
+/// A connection tells no secret, speaks HTTP, and answers what comes in pieces as if it had come at
+/// once. The bytes say themselves where they are cut.
 #[cfg(fuzzing)]
 pub fn connection(said: &[u8]) {
     use std::sync::LazyLock;
