@@ -230,16 +230,34 @@ pub fn play_in_two_pieces(cases: &[Case]) {
     assert!(cuts > 1000, "there is much to cut: {cuts}");
 }
 
-/// Sees that every number of a list is covered: by a case, by a test elsewhere, or with a reason
-/// why there is none.
+/// The numbers of the list of `docs/http.md` that ends with `last`, each of which has a sentence.
+fn documented(last: u32) -> Vec<u32> {
+    let sections = include_str!("../../docs/http.md").split("\n## ").skip(1);
+    let lists = sections.map(|section| {
+        let items = section.lines().filter_map(|line| line.split_once('.'));
+        items.filter_map(|(number, text)| Some((number.parse().ok()?, text.trim()))).collect::<Vec<(u32, &str)>>()
+    });
+    let list = lists.into_iter().find(|list| list.last().is_some_and(|item| item.0 == last));
+    let list = list.unwrap_or_else(|| panic!("a list of docs/http.md ends with {last}"));
+    list.iter().for_each(|(number, text)| assert!(!text.is_empty(), "{number} has a sentence"));
+    list.into_iter().map(|(number, _)| number).collect()
+}
+
+/// Sees that every number of a list of `docs/http.md` is covered: by a case, by a test elsewhere, or
+/// with a reason why there is none; and that nothing has a number that the list lacks.
 pub fn assert_covered(last: u32, cases: &[Case], elsewhere: &[(u32, &str, &str)], none: &[(u32, &str)]) {
-    for (number, file, test) in elsewhere {
+    let documented = documented(last);
+    assert_eq!(documented, (1..=last).collect::<Vec<_>>(), "docs/http.md has every number once, in order");
+    for (_, file, test) in elsewhere {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
         assert!(text.contains(&format!("#[test]\n    fn {test}(")) || text.contains(&format!("#[test]\nfn {test}(")));
-        assert!((1..=last).contains(number));
     }
-    for number in 1..=last {
+    let rows = cases.iter().map(|case| case.number).chain(elsewhere.iter().map(|row| row.0));
+    for number in rows.chain(none.iter().map(|row| row.0)) {
+        assert!(documented.contains(&number), "{number} is in docs/http.md");
+    }
+    for number in documented {
         let tested = cases.iter().any(|case| case.number == number) || elsewhere.iter().any(|row| row.0 == number);
         assert!(tested != none.iter().any(|row| row.0 == number), "{number} is covered, or there is a reason");
     }
