@@ -1,14 +1,17 @@
 //! The rules, one a line; `#` begins a comment. The file is read again when it has changed. Replace
 //! it by rename(2).
 //!
-//! - `<operation> <path> sleep <milliseconds>`, `… hang`, `… fail <errno>`: the first line that matches an operation applies.
-//! A path begins with `/`, the mount point; `*` in it matches any text. That of a read ends in `@`
-//! and its offset if the pattern has an `@`. An operation that hangs is printed on standard output
-//! as `hung <operation> <path>`, and goes on when no rule makes it hang any more.
-//! - `alias <path> <name>`: lookup also finds the path by a second name in the same folder; readdir does not list it.
+//! - `<operation> <path> sleep <milliseconds>`, `… hang`, `… fail <errno>`: the first line that
+//!   matches an operation applies. A path begins with `/`, the mount point; `*` in it matches any
+//!   text. That of a read ends in `@` and its offset if the pattern has an `@`. An operation that
+//!   hangs is printed on standard output as `hung <operation> <path>`, and goes on when no rule
+//!   makes it hang any more.
+//! - `alias <path> <name>`: lookup also finds the path by a second name in the same folder; readdir
+//!   does not list it.
 //! - `fold-case`: lookup ignores case, in every alphabet.
 //! - `no-inodes`: each spelling of a name has its own inode number, and readdir gives none.
-//! - `cache-names <milliseconds>`, `cache-attributes <milliseconds>`: how long the kernel may cache them (default: 0).
+//! - `cache-names <milliseconds>`, `cache-attributes <milliseconds>`: how long the kernel may cache
+//!   them (default: 0).
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
