@@ -43,6 +43,8 @@ pub struct Args {
 
     /// whose web pages may play what is served: '*' or an origin like https://films.example
     /// (default: none but its own)
+    // The text is the help, where a link has no brackets.
+    #[allow(rustdoc::bare_urls)]
     #[argh(option, arg_name = "origin")]
     pub cors: Option<String>,
 

@@ -36,7 +36,7 @@ pub fn parse(target: &[u8]) -> Result<Target<'_>, Refusal> {
 }
 
 /// Checks a target that no file is looked up for (RFC 9112 section 3.2): host and port for CONNECT
-/// (RFC 9110 section 9.3.6), otherwise what [`read`] reads, or `*` for OPTIONS.
+/// (RFC 9110 section 9.3.6), otherwise what [`parse`] reads, or `*` for OPTIONS.
 pub fn check(method: Method, target: &[u8]) -> Result<(), Refusal> {
     match (method, target) {
         (Method::Connect, _) if authority::split(target).is_some_and(|(_, port)| !port.is_empty()) => Ok(()),

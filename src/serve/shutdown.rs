@@ -43,7 +43,7 @@ impl Shutdown {
 }
 
 impl AsFd for Shutdown {
-    /// Readable from the call of [`finish`](Shutdown::finish) on.
+    /// Readable from the call of [`drain`](Shutdown::drain) on.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.wake.as_fd()
     }

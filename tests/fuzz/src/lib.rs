@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use reeld::bytes::Bytes;
 use reeld::http::chunked::{self, Decoder};
 use reeld::http::head::{self, Parsed};
-use reeld::http::precondition::{Verdict, judge, if_range_matches};
-use reeld::http::range::{self, PartPolicy, Parts, Selection, Wanted};
+use reeld::http::precondition::{Verdict, evaluate, if_range_matches};
+use reeld::http::range::{self, PartPolicy, Parts, RangeSpec, Selection};
 use reeld::http::target;
 use reeld::http::{Request, Validators};
 
@@ -20,7 +20,7 @@ fn read<T>(bytes: &[u8], then: impl FnOnce(Request, usize) -> T) -> Option<T> {
 
 /// A head is whole at its last byte, not before, and what follows does not change it.
 pub fn head(bytes: &[u8]) {
-    let Some(length) = parse(bytes, |request, length| {
+    let Some(length) = read(bytes, |request, length| {
         assert!(request.target.iter().all(u8::is_ascii_graphic));
         length
     }) else {
@@ -76,7 +76,7 @@ pub fn range(bytes: &[u8]) {
         for range in &ranges {
             for position in [range.start, range.end - 1] {
                 assert!(position < total);
-                let asked = |wanted: &[Wanted]| wanted.iter().any(|wanted| asks_for(*wanted, total, position));
+                let asked = |wanted: &[RangeSpec]| wanted.iter().any(|wanted| asks_for(*wanted, total, position));
                 assert!(wanted.as_deref().is_none_or(asked));
             }
         }
@@ -88,12 +88,12 @@ pub fn range(bytes: &[u8]) {
     }
 }
 
-fn asks_for(wanted: Wanted, total: u64, position: u64) -> bool {
+fn asks_for(wanted: RangeSpec, total: u64, position: u64) -> bool {
     position < total
         && match wanted {
-            Wanted::Between(first, last) => (first..=last).contains(&position),
-            Wanted::From(first) => position >= first,
-            Wanted::Last(length) => total - position <= length,
+            RangeSpec::FromTo(first, last) => (first..=last).contains(&position),
+            RangeSpec::From(first) => position >= first,
+            RangeSpec::Suffix(length) => total - position <= length,
         }
 }
 
@@ -130,7 +130,7 @@ pub fn conditions(bytes: &[u8]) {
     let file = Validators { size: 250, modified: UNIX_EPOCH + Duration::from_secs(784_111_777) };
     read(&head, |request, _| {
         let has = |name| request.every(name).next().is_some();
-        match judge(&request, &file, SystemTime::now()) {
+        match evaluate(&request, &file, SystemTime::now()) {
             Verdict::Proceed => {}
             Verdict::NotModified => assert!(has("if-none-match") || has("if-modified-since")),
             Verdict::Failed => assert!(has("if-match") || has("if-unmodified-since")),
@@ -145,23 +145,23 @@ pub fn conditions(bytes: &[u8]) {
 pub fn connection(said: &[u8]) {
     use std::sync::LazyLock;
 
-    use reeld::serve::harness::{SECRET, Harness, furnish};
+    use reeld::serve::harness::{Harness, SECRET, furnish};
 
-    static STAGE: LazyLock<(tempfile::TempDir, std::sync::Mutex<Harness>)> = LazyLock::new(|| {
+    static HARNESS: LazyLock<(tempfile::TempDir, std::sync::Mutex<Harness>)> = LazyLock::new(|| {
         let folder = tempfile::tempdir().expect("a temporary folder");
         furnish(folder.path()).expect("it is empty");
-        let stage = Harness::new(folder.path());
-        (folder, stage.into())
+        let harness = Harness::new(folder.path());
+        (folder, harness.into())
     });
-    let stage = STAGE.1.lock().expect("no other thread panics");
-    let heard = stage.hears([said]);
+    let harness = HARNESS.1.lock().expect("no other thread panics");
+    let heard = harness.hears([said]);
     assert!(!heard.bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes()), "it tells the secret");
     // The answer to HEAD announces content and has none.
     let heads = said.windows(5).any(|window| window == b"HEAD ");
     let answers = answers(&heard.bytes, heads);
     let sum: usize = said.iter().map(|&byte| usize::from(byte)).sum();
     let (one, other) = said.split_at(sum % said.len().max(1));
-    let again = stage.hears([one, other]);
+    let again = harness.hears([one, other]);
     assert_eq!(heard.ended, again.ended);
     assert_eq!(answers, self::answers(&again.bytes, heads));
 }
