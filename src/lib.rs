@@ -19,8 +19,8 @@
 //! A request is a value that changes its type as it walks through: the bytes of a connection become
 //! a [`Request`](http::Request), its target a [`Resource`](site::Resource) that was opened, both
 //! together a [`Response`](http::Response) that is decided whole before a byte is written, and that
-//! a transfer. `serve/exchange.rs` is the road of a request, `serve/connection.rs` the life of a
-//! connection; begin with these two.
+//! a transfer. `serve/connection/exchange.rs` is the road of a request, `serve/connection/mod.rs`
+//! the life of a connection; begin with these two.
 //!
 //! ```text
 //!            accept                recv                       park (no progress, others wait)

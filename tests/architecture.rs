@@ -20,6 +20,9 @@ const FLOORS: [(&str, i8); 12] = [
     ("bytes", -1),
 ];
 
+/// Rooms whose files import each other in one direction only.
+const ACYCLIC: [&str; 2] = ["serve", "ops"];
+
 fn floor(room: &str) -> i8 {
     FLOORS.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("{room} is in no floor plan")).1
 }
@@ -57,6 +60,62 @@ fn imports_go_down_only() {
             );
         }
     }
+}
+
+/// The module that each file of a room under `src/` is, as `serve::pool::disk`.
+fn module(path: &Path) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let names = path.strip_prefix(&root).expect("it lies there").with_extension("");
+    let names = names.iter().map(|name| name.to_str().expect("ASCII")).filter(|name| *name != "mod");
+    names.collect::<Vec<_>>().join("::")
+}
+
+/// The modules that a file imports from its own room: `crate::`, `super::` and children by name.
+fn imports(module: &str, text: &str, modules: &[String]) -> Vec<String> {
+    let code = text.split("\nmod tests {").next().expect("it is not empty");
+    let mut found = Vec::new();
+    for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+        let path = line.trim_start().trim_start_matches("pub ").strip_prefix("use ").unwrap_or_default();
+        let absolute = if let Some(rest) = path.strip_prefix("crate::") {
+            rest.to_string()
+        } else if let Some(rest) = path.strip_prefix("super::") {
+            module.rsplit_once("::").map_or(rest.to_string(), |(parent, _)| format!("{parent}::{rest}"))
+        } else {
+            format!("{module}::{path}")
+        };
+        let names: Vec<&str> = absolute.split(|letter: char| !letter.is_alphanumeric() && letter != '_').collect();
+        let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
+        // The longest beginning of the path that is a file.
+        let imported = (1..=names.len()).rev().map(|length| names[..length].join("::"));
+        let imported = imported.into_iter().find(|name| modules.contains(name));
+        found.extend(imported.filter(|name| name != module && !path.is_empty()));
+    }
+    found
+}
+
+#[test]
+fn no_files_of_a_room_import_each_other_in_a_circle() {
+    let files: Vec<(String, String)> = rooms()
+        .into_iter()
+        .map(|(_, path, text)| (module(&path), text))
+        .filter(|(module, _)| !module.ends_with("tests") && ACYCLIC.iter().any(|room| module.starts_with(room)))
+        .collect();
+    let modules: Vec<String> = files.iter().map(|(module, _)| module.clone()).collect();
+    let mut left: Vec<(&str, Vec<String>)> =
+        files.iter().map(|(module, text)| (&**module, imports(module, text, &modules))).collect();
+    assert!(left.iter().map(|(_, imports)| imports.len()).sum::<usize>() > 50, "the imports are found");
+    // What imports nothing that is left, or is imported by nothing that is left, is in no circle.
+    loop {
+        let before = left.len();
+        let names: Vec<String> = left.iter().map(|(module, _)| module.to_string()).collect();
+        left.retain(|(_, imports)| imports.iter().any(|import| names.contains(import)));
+        let imported: Vec<String> = left.iter().flat_map(|(_, imports)| imports.clone()).collect();
+        left.retain(|(module, _)| imported.iter().any(|import| import == module));
+        if left.len() == before {
+            break;
+        }
+    }
+    assert!(left.is_empty(), "a circle: {left:#?}");
 }
 
 #[test]

@@ -9,10 +9,10 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::admission::Permit;
-use super::connection::{Connection, Wakeup};
+use super::connection::{Connection, Pool, Wakeup};
 use super::listener::Listener;
-use super::pool::{BUSY_THRESHOLD, Pool};
+use super::pool::BUSY_THRESHOLD;
+use super::pool::admission::Permit;
 
 /// How long to wait before the next try when the system is out of descriptors or memory: doubled
 /// from the first to the last of these while it goes on.

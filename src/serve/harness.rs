@@ -12,9 +12,9 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use crossbeam_channel::unbounded;
 use socket2::{Domain, Socket, Type};
 
-use super::connection::{Connection, Next, Wakeup};
-use super::pool::{Pool, Task};
-use super::read_buffer::ReadBuffer;
+use super::connection::read_buffer::ReadBuffer;
+use super::connection::{Connection, Next, Pool, Wakeup};
+use super::pool::Task;
 use super::{SendMethod, Settings, Shutdown};
 use crate::bytes::Bytes;
 use crate::http::range::{PartPolicy, Parts};

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
-use super::disk::{DiskPermit, DiskPermits};
-use super::inbox::PollInbox;
-use super::run_slots::RunSlots;
-use super::waker::Wake;
+use super::pool::disk::{DiskPermit, DiskPermits};
+use super::pool::inbox::PollInbox;
+use super::pool::run_slots::RunSlots;
+use super::pool::waker::Wake;
 use crate::site::{FileSystem, Kind};
 
 const LOCAL: FileSystem = FileSystem::numbered(0, Kind::Local);

@@ -1,91 +1,48 @@
 //! The server: an acceptor, a channel, a fixed pool of workers, and two pollers.
 //!
-//! Begin with `connection`, the life of a connection, and `exchange`, the road of a request. Around
-//! them: `listener`, `acceptor` and `admission` (which connections come in), `pool` (what the
-//! threads share), `worker` and `run_slots` (which workers take from the channel), `read_buffer`,
-//! `receive`, `transfer`, `file_read` and `send_budget` (the bytes in and out), `inbox`, `poller`
-//! and `waker` (where connections wait for their clients), `disk` (where they wait for a file
-//! system), `send_queue` (what clients have not acknowledged), `quota` (what is limited), `sync`
-//! (std or loom), `shutdown` (the end).
+//! Begin with `connection`, the life of a connection, and `connection/exchange`, the road of a
+//! request. Imports go down only:
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | `acceptor`, `worker`, `poller` | the threads: which connections come in, what serves them, where they wait |
+//! | `connection` | states and deadlines of a connection, and the bytes in and out |
+//! | `listener` | the listening sockets |
+//! | `pool` | what the threads share: the channel, run slots, permits, inboxes, buffers; it knows no connection |
+//! | `settings` | how to serve |
 
 use std::io;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::http::Cors;
-use crate::http::range::Parts;
 use crate::ops::AccessLog;
 use crate::site::Site;
 
 mod acceptor;
-mod admission;
 mod connection;
-mod disk;
-mod exchange;
-mod file_read;
 #[cfg(any(test, fuzzing))]
 pub mod harness;
-mod inbox;
 mod listener;
 mod poller;
 mod pool;
-mod quota;
-mod read_buffer;
-mod receive;
-mod run_slots;
-mod send_budget;
-mod send_queue;
-mod shutdown;
-mod sync;
-mod transfer;
-mod waker;
+mod settings;
 mod worker;
 
 pub use listener::Listener;
 pub use pool::default_workers;
-pub use shutdown::Shutdown;
-pub use transfer::SendMethod;
+pub use pool::shutdown::Shutdown;
+pub use settings::{SendMethod, Settings};
 
+use connection::Pool;
 use poller::Poller;
-use pool::Pool;
+use pool::Event;
 
 /// Threads of a server beside its workers: acceptor and two pollers. The process has five more:
 /// main, content, signals, diagnostics, access log.
 pub const THREADS_BESIDE_WORKERS: usize = 3;
-
-/// How to serve.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    pub workers: NonZeroUsize,
-    /// Connections served at once; further ones get 503.
-    pub max_connections: usize,
-    /// How long a connection may wait for a request to begin.
-    pub idle_timeout: Duration,
-    /// How long a request head may take from its first byte on.
-    pub head_timeout: Duration,
-    /// How long a client may take next to nothing of an answer; see
-    /// [`STALL_PROGRESS`](crate::limits::STALL_PROGRESS).
-    pub stall_timeout: Duration,
-    /// How long answers under way may take to finish when the server ends.
-    pub drain_timeout: Duration,
-    pub parts: Parts,
-    pub transfer: SendMethod,
-    /// Whose web pages may play what is served.
-    pub cors: Option<Cors>,
-}
-
-/// What the thread that runs the server hears of the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Event {
-    Ended,
-    Panicked,
-    /// What was under way when the time to finish was over has been cut.
-    Aborted,
-}
 
 /// How long the threads may take to end after connections were cut. One that still waits for a file
 /// system ends with the process.

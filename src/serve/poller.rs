@@ -17,11 +17,10 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::Event;
-use super::connection::Wakeup;
-use super::inbox::{Interest, Parked, PollInbox};
-use super::pool::{Pool, Waiter};
-use super::waker::Waker;
+use super::connection::{Parked, Pool, Wakeup};
+use super::pool::inbox::{Interest, PollInbox};
+use super::pool::waker::Waker;
+use super::pool::{Event, Waiter};
 use crate::limits::LINGER_TIME;
 
 /// After a poll that found some ready the thread sleeps, so that the next one finds several (a poll
@@ -60,9 +59,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// Serves one inbox.
 pub(super) struct Poller<'a> {
     pool: &'a Pool,
-    inbox: &'a PollInbox,
+    inbox: &'a PollInbox<Parked>,
     /// Where connections without an event for a while go.
-    inactive: Option<&'a PollInbox>,
+    inactive: Option<&'a PollInbox<Parked>>,
     parked: Vec<Parked>,
     slow_senders: Vec<Parked>,
     next_slow_look: Instant,
@@ -73,7 +72,7 @@ pub(super) struct Poller<'a> {
 }
 
 impl<'a> Poller<'a> {
-    pub fn new(pool: &'a Pool, inbox: &'a PollInbox, inactive: Option<&'a PollInbox>) -> Self {
+    pub fn new(pool: &'a Pool, inbox: &'a PollInbox<Parked>, inactive: Option<&'a PollInbox<Parked>>) -> Self {
         let now = Instant::now();
         Poller {
             pool,

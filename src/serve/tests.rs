@@ -2,22 +2,23 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use rustix::net::{SendFlags, send};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
-use super::connection::{Connection, Next, Wakeup};
+use super::connection::read_buffer::ReadBuffer;
+use super::connection::transfer::Transfer;
+use super::connection::{Connection, DiskPermit, Next, Wakeup};
 use super::harness::{Harness, SECRET, Transcript, furnish};
-use super::inbox::Interest;
-use super::pool::{ContentFile, DiskPermit, Task};
-use super::read_buffer::ReadBuffer;
-use super::transfer::Transfer;
+use super::pool::inbox::Interest;
+use super::pool::{ContentFile, Task};
 use super::*;
 use crate::bytes::Bytes;
 use crate::http::multipart::Section;
-use crate::http::range::PartPolicy;
+use crate::http::range::{PartPolicy, Parts};
 use crate::site::{AccessRules, FileSystem, Kind};
 
 /// Serves a folder with `a.txt` on two workers while the test runs, and ends when it has run.

@@ -3,9 +3,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::connection::{Connection, Next, Wakeup};
-use super::pool::{Pool, Task};
-use super::read_buffer::ReadBuffer;
+use super::connection::read_buffer::ReadBuffer;
+use super::connection::{Connection, Next, Pool, Wakeup};
+use super::pool::Task;
 
 /// Works until the channel says that the server has ended.
 pub(super) fn work(pool: &Pool) {

@@ -243,8 +243,8 @@ fn documented(last: u32) -> Vec<u32> {
     list.into_iter().map(|(number, _)| number).collect()
 }
 
-/// Sees that every number of a list of `docs/http.md` is covered: by a case, by a test elsewhere, or
-/// with a reason why there is none; and that nothing has a number that the list lacks.
+/// Sees that every number of a list of `docs/http.md` is covered: by a case, by a test elsewhere,
+/// or with a reason why there is none; and that nothing has a number that the list lacks.
 pub fn assert_covered(last: u32, cases: &[Case], elsewhere: &[(u32, &str, &str)], none: &[(u32, &str)]) {
     let documented = documented(last);
     assert_eq!(documented, (1..=last).collect::<Vec<_>>(), "docs/http.md has every number once, in order");

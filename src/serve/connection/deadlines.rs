@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Connection, Inner, Pause, State, send};
+use super::pause::Pause;
+use super::read_buffer::ReadBuffer;
+use super::{Connection, Inner, Pool, State, send};
 use crate::http::Refusal;
 use crate::limits::STALL_PROGRESS;
-use crate::serve::pool::Pool;
-use crate::serve::read_buffer::ReadBuffer;
 
 /// A head that is unfinished for this long comes from a slow sender. Some clients send it in
 /// several pieces, but at once.
@@ -15,7 +15,7 @@ const SLOW_HEAD: Duration = Duration::from_millis(50);
 impl Connection {
     /// Whether what the client sends may be seen some milliseconds later, because it takes its time
     /// with a request head.
-    pub(super) fn is_slow_sender(&self, now: Instant, head_timeout: Duration) -> bool {
+    pub(in crate::serve) fn is_slow_sender(&self, now: Instant, head_timeout: Duration) -> bool {
         match self.inner.state {
             // The deadline is as long as that after the head began.
             State::Reading => self.inner.deadline.is_some_and(|deadline| now + head_timeout >= deadline + SLOW_HEAD),
@@ -27,7 +27,7 @@ impl Connection {
     /// Until when the client may be waited for. A deadline, once set, holds until the state has
     /// been left, so that a client that sends a byte now and then gains nothing by it. One that
     /// takes enough of its answer has a new one.
-    pub(super) fn deadline(&mut self, now: Instant, pool: &Pool) -> Instant {
+    pub(in crate::serve) fn deadline(&mut self, now: Instant, pool: &Pool) -> Instant {
         let settings = &pool.settings;
         let Inner { state, deadline, .. } = &mut *self.inner;
         let time = match state {
@@ -45,7 +45,7 @@ impl Connection {
     }
 
     /// What becomes of a connection whose deadline has passed.
-    pub(super) fn on_timeout(&mut self, pool: &Pool, read_buffer: &ReadBuffer) -> Result<(), Pause> {
+    pub(in crate::serve) fn on_timeout(&mut self, pool: &Pool, read_buffer: &ReadBuffer) -> Result<(), Pause> {
         match &mut self.inner.state {
             // Only a request that has arrived is worth an answer. An idle client could take the 408
             // for the answer to its next request.
@@ -76,7 +76,7 @@ impl Connection {
 
     /// Lets the kernel forget what the client does not take, rather than keep it for minutes
     /// (socket(7), SO_LINGER).
-    pub(super) fn reset(&mut self, pool: &Pool) -> Pause {
+    pub(in crate::serve) fn reset(&mut self, pool: &Pool) -> Pause {
         let unacknowledged = pool.send_queues.unacknowledged(&self.socket).unwrap_or_default();
         match &mut self.inner.state {
             State::Sending(exchange) => exchange.subtract_unacknowledged(unacknowledged),

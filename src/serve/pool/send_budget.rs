@@ -11,7 +11,7 @@ use crate::limits::{FEW_TRANSFERS, UNSENT_MAX, UNSENT_MAX_OF_FEW};
 
 /// The right of one socket to more room; given back when dropped.
 #[derive(Debug)]
-pub(super) struct SendBudget(Arc<AtomicUsize>);
+pub(in crate::serve) struct SendBudget(Arc<AtomicUsize>);
 
 impl SendBudget {
     /// Makes room in the socket, if those that have it are few. `taken` counts them.

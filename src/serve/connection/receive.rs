@@ -4,14 +4,14 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 use socket2::Socket;
 
-use super::connection::Pause;
-use super::inbox::Interest;
-use super::pool::Pool;
+use super::pause::Pause;
 use super::read_buffer::ReadBuffer;
+use crate::serve::pool::Pool;
+use crate::serve::pool::inbox::Interest;
 
 /// How a worker may receive next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Receive {
+pub(in crate::serve) enum Receive {
     /// The poller saw something, or the connection is new: try, and block if the worker may.
     TryThenBlock,
     /// After an answer: block if the worker may. To try would be in vain, as the client has not
@@ -22,7 +22,12 @@ pub(super) enum Receive {
 }
 
 /// Receives what is there, or what comes while the worker may wait for it.
-pub(super) fn receive(socket: &Socket, pool: &Pool, read_buffer: &mut ReadBuffer, how: Receive) -> Result<(), Pause> {
+pub(in crate::serve) fn receive<C: Send + 'static>(
+    socket: &Socket,
+    pool: &Pool<C>,
+    read_buffer: &mut ReadBuffer,
+    how: Receive,
+) -> Result<(), Pause> {
     if how == Receive::TryThenBlock {
         match receive_with(socket, read_buffer, RecvFlags::DONTWAIT) {
             Err(Pause::Wait(_)) => {}
@@ -49,10 +54,10 @@ fn receive_with(socket: &Socket, read_buffer: &mut ReadBuffer, flags: RecvFlags)
 
 /// Receives and drops what a client still sends, until it has closed its side too (RFC 9112 section
 /// 9.6).
-pub(super) fn linger(
+pub(in crate::serve) fn linger<C: Send + 'static>(
     socket: &Socket,
     left: &mut u64,
-    pool: &Pool,
+    pool: &Pool<C>,
     read_buffer: &mut ReadBuffer,
     how: Receive,
 ) -> Pause {
@@ -73,7 +78,7 @@ pub(super) fn linger(
 }
 
 /// Receives and drops what is there, so that closing the socket does not reset the connection.
-pub(super) fn discard(socket: &Socket) {
+pub(in crate::serve) fn discard(socket: &Socket) {
     let mut bytes = [0; 4096];
     while recv(socket, &mut bytes, RecvFlags::DONTWAIT).is_ok_and(|(_, count)| count > 0) {}
 }

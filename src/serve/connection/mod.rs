@@ -1,5 +1,9 @@
 //! The life of a connection.
 //!
+//! `exchange` (the road of a request), `transfer` and `file_read` (the bytes of an answer),
+//! `receive` and `read_buffer` (the bytes of a request), `deadlines` (how long a client is waited
+//! for), `pause` (why a worker lets go).
+//!
 //! A worker calls [`Connection::run`], which goes from state to state until the client has to be
 //! waited for, others have their turn, or the connection has ended:
 //!
@@ -14,14 +18,10 @@ use std::time::{Duration, Instant};
 
 use socket2::Socket;
 
-use super::admission::{Kind, Permit};
-use super::exchange::{Exchange, Then};
-use super::inbox::{Interest, Parked};
-use super::pool::{DiskPermit, Pool};
-use super::quota::Slot;
-use super::read_buffer::ReadBuffer;
-use super::receive::{self, Receive, receive};
-use super::transfer::Progress;
+use super::pool;
+use super::pool::admission::{Kind, Permit};
+use super::pool::inbox::{self, Interest};
+use super::pool::quota::Slot;
 use crate::http::framing::Discard;
 use crate::http::head::{self, Parsed};
 use crate::http::{Refusal, chunked};
@@ -30,10 +30,28 @@ use crate::ops::access_log::{Line, Peer};
 use crate::site::FileSystem;
 
 mod deadlines;
+pub(in crate::serve) mod exchange;
+mod file_read;
+mod pause;
+pub(in crate::serve) mod read_buffer;
+mod receive;
+pub(in crate::serve) mod transfer;
+
+use exchange::Then;
+use pause::Pause;
+use read_buffer::ReadBuffer;
+use receive::{Receive, receive};
+use transfer::Progress;
+
+pub(in crate::serve) type Pool = pool::Pool<Connection>;
+pub(in crate::serve) type Wakeup = pool::Wakeup<Connection>;
+pub(in crate::serve) type Parked = inbox::Parked<Connection>;
+pub(in crate::serve) type DiskPermit = pool::DiskPermit<Connection>;
+type Exchange = exchange::Exchange<Connection>;
 
 /// A client's connection. It is small, because it moves between the threads.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(in crate::serve) struct Connection {
     socket: Socket,
     inner: Box<Inner>,
 }
@@ -78,34 +96,8 @@ enum State {
     },
 }
 
-/// Why a connection comes to a worker.
-#[derive(Debug)]
-pub(super) enum Wakeup {
-    New,
-    /// Its client was seen to be ready then.
-    Ready(Instant),
-    /// Others had their turn.
-    Requeued,
-    /// It has the permit that it waited for.
-    DiskPermit(DiskPermit),
-    /// Its deadline has passed, or another connection needs what it holds.
-    TimedOut,
-    /// No disk permit came in time.
-    DiskTimedOut,
-    /// Its client has left, or the server has no more time for it.
-    Abandoned,
-}
-
-/// Why a worker lets go of a connection.
-pub(super) enum Pause {
-    Wait(Interest),
-    WaitForDisk(FileSystem),
-    QuantumSpent,
-    End,
-}
-
 /// Where a connection goes from its worker.
-pub(super) enum Next {
+pub(in crate::serve) enum Next {
     Requeue(Connection),
     Park(Parked),
     WaitForDisk(FileSystem, Parked),

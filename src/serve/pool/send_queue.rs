@@ -10,7 +10,7 @@ use socket2::Socket;
 
 /// Asks the kernel about the send queues of sockets.
 #[derive(Debug)]
-pub(super) struct SendQueues {
+pub(in crate::serve) struct SendQueues {
     /// None where the kernel does not answer, or a sandbox forbids to ask.
     netlink: Option<Mutex<OwnedFd>>,
 }

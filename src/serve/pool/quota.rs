@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How much is taken of a limited quantity.
 #[derive(Debug)]
-pub(super) struct Quota {
+pub(in crate::serve) struct Quota {
     taken: AtomicUsize,
     limit: usize,
 }
 
 /// An amount that is taken; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(in crate::serve) struct Slot {
     quota: Arc<Quota>,
     amount: usize,
 }

@@ -9,11 +9,11 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{CWD, readlinkat};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
-use super::pool::{ContentFile, DiskPermit, Pool};
+use crate::serve::pool::{ContentFile, DiskPermit, Pool};
 use crate::site::Kind;
 
 /// Where an open file lies, from proc(5).
-pub(super) fn name_of(file: &File) -> String {
+pub(in crate::serve) fn name_of(file: &File) -> String {
     let link = readlinkat(CWD, format!("/proc/self/fd/{}", file.as_raw_fd()), Vec::new());
     link.map_or("a file".into(), |path| format!("'{}'", path.to_string_lossy()))
 }
@@ -24,14 +24,19 @@ const SAMPLE_DISTANCE: usize = 32 * 1024;
 
 /// Whether samples of these bytes are in the page cache. The kernel reads ahead and evicts in
 /// longer stretches.
-pub(super) fn is_cached(file: &File, bytes: Range<u64>, pool: &Pool) -> bool {
+pub(in crate::serve) fn is_cached<C: Send + 'static>(file: &File, bytes: Range<u64>, pool: &Pool<C>) -> bool {
     let samples = bytes.clone().step_by(SAMPLE_DISTANCE).chain([bytes.end - 1]);
     samples.into_iter().all(|position| read_cached(file, &mut [0], position, pool) == Ok(1))
 }
 
 /// Reads from the page cache alone (preadv2(2), RWF_NOWAIT).
 #[cfg_attr(not(test), expect(unused_variables, reason = "tests make it seem that nothing is cached"))]
-fn read_cached(file: &File, buffer: &mut [u8], position: u64, pool: &Pool) -> Result<usize, Errno> {
+fn read_cached<C: Send + 'static>(
+    file: &File,
+    buffer: &mut [u8],
+    position: u64,
+    pool: &Pool<C>,
+) -> Result<usize, Errno> {
     #[cfg(test)]
     if pool.is_cold() {
         return Err(Errno::AGAIN);
@@ -40,12 +45,12 @@ fn read_cached(file: &File, buffer: &mut [u8], position: u64, pool: &Pool) -> Re
 }
 
 /// Reads what is in memory, and with a disk permit what is not; None if there is none to be had.
-pub(super) fn read_at(
-    file: &ContentFile,
+pub(in crate::serve) fn read_at<C: Send + 'static>(
+    file: &ContentFile<C>,
     buffer: &mut [u8],
     position: u64,
-    pool: &Pool,
-    permit: &mut Option<DiskPermit>,
+    pool: &Pool<C>,
+    permit: &mut Option<DiskPermit<C>>,
 ) -> io::Result<Option<usize>> {
     let file_system = file.file_system();
     // Whatever else it says, that the file system cannot tell (EOPNOTSUPP) or that the disk fails,

@@ -1,73 +1,118 @@
-//! What the threads share: the channel, run slots, permits, the inboxes of the pollers, and
-//! buffers.
+//! What the threads share: the channel, and buffers.
+//!
+//! `admission` (which connections come in), `run_slots` (which workers take from the channel),
+//! `inbox` and `waker` (what a poll thread is given), `disk` (permits for what may block),
+//! `send_budget`, `send_queue` and `quota` (what clients may hold), `shutdown` (the end), `sync`
+//! (std or loom).
 
 use std::fs::File;
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::admission::Admission;
-use super::connection::{Connection, Wakeup};
-use super::disk::{self, DiskPermits};
-use super::inbox::{Parked, PollInbox};
-use super::quota::Quota;
-use super::run_slots::RunSlots;
-use super::send_queue::SendQueues;
-use super::shutdown::Shutdown;
-use super::transfer::CHUNK;
-use super::waker::Waker;
-use super::{Event, Settings};
+use super::settings::Settings;
 use crate::limits::{SHED_MAX, UNFINISHED_HEADS_MAX};
 use crate::ops::AccessLog;
 use crate::site::{FileSystem, Site};
 
+pub(in crate::serve) mod admission;
+pub(in crate::serve) mod disk;
+pub(in crate::serve) mod inbox;
+pub(in crate::serve) mod quota;
+pub(in crate::serve) mod run_slots;
+pub(in crate::serve) mod send_budget;
+pub(in crate::serve) mod send_queue;
+pub(in crate::serve) mod shutdown;
+mod sync;
+pub(in crate::serve) mod waker;
+
+use admission::Admission;
+use disk::DiskPermits;
+use inbox::{Parked, PollInbox};
+use quota::Quota;
+use run_slots::RunSlots;
+use send_queue::SendQueues;
+use shutdown::Shutdown;
+use waker::Waker;
+
+/// Bytes that are read from a file at once: a fraction of a usual L2 cache. What the client does
+/// not take is read again later; to read only as much as it took last measured no better.
+pub(in crate::serve) const CHUNK: usize = 256 * 1024;
+
 /// How long a worker may block on a client while nothing else needs it: long enough for the next
 /// request of a client that asks without pause (which saves it the way through the poller), and
 /// short beside what a person notices.
-pub(super) const INLINE_WAIT: Duration = Duration::from_millis(5);
+pub(in crate::serve) const INLINE_WAIT: Duration = Duration::from_millis(5);
 
 /// With this many active connections no worker blocks on one of them.
-pub(super) const BUSY_THRESHOLD: usize = 8;
+pub(in crate::serve) const BUSY_THRESHOLD: usize = 8;
+
+/// What the thread that runs the server hears of the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::serve) enum Event {
+    Ended,
+    Panicked,
+    /// What was under way when the time to finish was over has been cut.
+    Aborted,
+}
+
+/// Why a connection comes to a worker.
+#[derive(Debug)]
+pub(in crate::serve) enum Wakeup<C> {
+    New,
+    /// Its client was seen to be ready then.
+    Ready(Instant),
+    /// Others had their turn.
+    Requeued,
+    /// It has the permit that it waited for.
+    DiskPermit(DiskPermit<C>),
+    /// Its deadline has passed, or another connection needs what it holds.
+    TimedOut,
+    /// No disk permit came in time.
+    DiskTimedOut,
+    /// Its client has left, or the server has no more time for it.
+    Abandoned,
+}
 
 /// What the channel carries.
 #[derive(Debug)]
-pub(super) enum Task {
-    Serve(Connection, Wakeup),
+pub(in crate::serve) enum Task<C> {
+    Serve(C, Wakeup<C>),
     /// To close a file of a file system where that may block.
-    CloseFile(File, DiskPermit),
+    CloseFile(File, DiskPermit<C>),
     /// The worker that receives it ends.
     End,
 }
 
 /// What waits for a disk permit.
 #[derive(Debug)]
-pub(super) enum Waiter {
+pub(in crate::serve) enum Waiter<C> {
     /// A connection, parked with nothing to wait for but its deadline and the client's leaving.
-    Connection(Parked),
+    Connection(Parked<C>),
     /// A file to be closed.
     File(File),
 }
 
-pub(super) type DiskPermit = disk::DiskPermit<Waiter>;
-pub(super) type ContentFile = disk::ContentFile<Waiter>;
+pub(in crate::serve) type DiskPermit<C> = disk::DiskPermit<Waiter<C>>;
+pub(in crate::serve) type ContentFile<C> = disk::ContentFile<Waiter<C>>;
 
 /// Everything that acceptor, workers and pollers share.
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(in crate::serve) struct Pool<C> {
     pub settings: Settings,
     pub site: Arc<Site>,
     pub log: Option<AccessLog>,
     pub shutdown: Arc<Shutdown>,
     /// Where workers park connections.
-    pub active: PollInbox,
+    pub active: PollInbox<Parked<C>>,
     /// Where the active poller leaves connections without an event for a while.
-    pub inactive: PollInbox,
+    pub inactive: PollInbox<Parked<C>>,
     pub admission: Arc<Admission>,
-    pub disk: Arc<DiskPermits<Waiter>>,
+    pub disk: Arc<DiskPermits<Waiter<C>>>,
     pub run_slots: RunSlots,
     /// How many transfers have [`SendBudget`](super::send_budget::SendBudget).
     pub send_budget: Arc<AtomicUsize>,
@@ -76,8 +121,8 @@ pub(super) struct Pool {
     pub send_queues: SendQueues,
     /// Where the thread that runs the server hears of the others.
     pub events: Sender<Event>,
-    sender: Sender<Task>,
-    receiver: Receiver<Task>,
+    sender: Sender<Task<C>>,
+    receiver: Receiver<Task<C>>,
     /// A stack, so that the buffer used last, which is still in the cache of the processor, is used
     /// next.
     buffers: Mutex<Vec<Box<[u8]>>>,
@@ -91,9 +136,9 @@ pub(super) struct Pool {
 }
 
 /// A permit of a worker to block on its client; released when dropped.
-pub(super) struct BlockPermit<'a>(&'a AtomicUsize);
+pub(in crate::serve) struct BlockPermit<'a>(&'a AtomicUsize);
 
-impl Pool {
+impl<C: Send + 'static> Pool<C> {
     pub fn new(
         settings: Settings,
         site: Arc<Site>,
@@ -144,12 +189,12 @@ impl Pool {
     }
 
     /// Puts a connection at the end of the channel.
-    pub fn queue(&self, connection: Connection, wakeup: Wakeup) {
+    pub fn queue(&self, connection: C, wakeup: Wakeup<C>) {
         self.send(Task::Serve(connection, wakeup));
     }
 
     /// Lets a connection wait for a disk permit, watched by the active poller.
-    pub fn wait_for_disk(&self, file_system: FileSystem, parked: Parked) {
+    pub fn wait_for_disk(&self, file_system: FileSystem, parked: Parked<C>) {
         if self.disk.wait(file_system, Waiter::Connection(parked)) {
             self.active.wake();
         }
@@ -162,12 +207,12 @@ impl Pool {
         }
     }
 
-    fn send(&self, task: Task) {
+    fn send(&self, task: Task<C>) {
         self.sender.send(task).expect("the pool holds a receiver itself");
     }
 
     /// The next task of a worker.
-    pub fn next(&self) -> Task {
+    pub fn next(&self) -> Task<C> {
         // A worker that is awake without a slot, as it blocked elsewhere, may as well take what is
         // there.
         if let Ok(task) = self.receiver.try_recv() {
@@ -198,7 +243,7 @@ impl Pool {
 
     /// Whether the worker may block on this file system, with the `permit` that it has or with a
     /// free one. The run slot is released then.
-    pub fn may_block(&self, file_system: FileSystem, permit: &mut Option<DiskPermit>) -> bool {
+    pub fn may_block(&self, file_system: FileSystem, permit: &mut Option<DiskPermit<C>>) -> bool {
         if permit.as_ref().is_none_or(|permit| permit.file_system() != file_system) {
             *permit = self.disk.try_acquire(file_system);
         }
@@ -220,7 +265,7 @@ impl Pool {
 }
 
 #[cfg(test)]
-impl Pool {
+impl<C: Send + 'static> Pool<C> {
     pub fn set_cold(&self, cold: bool) {
         self.cold.store(cold, Ordering::SeqCst);
     }
@@ -238,14 +283,14 @@ impl Pool {
     }
 }
 
-impl Waiter {
+impl<C> Waiter<C> {
     /// The connection, if it is one.
-    pub fn connection(&self) -> Option<&Parked> {
+    pub fn connection(&self) -> Option<&Parked<C>> {
         if let Waiter::Connection(parked) = self { Some(parked) } else { None }
     }
 }
 
-impl From<File> for Waiter {
+impl<C> From<File> for Waiter<C> {
     fn from(file: File) -> Self {
         Waiter::File(file)
     }

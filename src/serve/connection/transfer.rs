@@ -13,16 +13,13 @@ use rustix::net::{SendFlags, send};
 use socket2::Socket;
 
 use super::file_read::{is_cached, name_of, read_at};
-use super::pool::{ContentFile, DiskPermit, Pool};
-use super::send_budget::SendBudget;
 use crate::bytes::Bytes;
 use crate::http::multipart::Section;
 use crate::limits::UNSENT_MAX_OF_FEW;
+use crate::serve::pool::send_budget::SendBudget;
+use crate::serve::pool::{CHUNK, ContentFile, DiskPermit, Pool};
+use crate::serve::settings::SendMethod;
 use crate::site::{FileSystem, Kind};
-
-/// Bytes that are read from a file at once: a fraction of a usual L2 cache. What the client does
-/// not take is read again later; to read only as much as it took last measured no better.
-pub(super) const CHUNK: usize = 256 * 1024;
 
 /// Bytes that a transfer may send before those that wait for a worker have their turn.
 const QUANTUM: Bytes = Bytes(1024 * 1024);
@@ -33,8 +30,8 @@ const SHORT_QUANTUM: Bytes = Bytes(256 * 1024);
 /// An answer under way: what is still to be sent. Between turns it is nothing but this; any worker
 /// can take it up.
 #[derive(Debug)]
-pub(super) struct Transfer {
-    file: Option<ContentFile>,
+pub(in crate::serve) struct Transfer<C> {
+    file: Option<ContentFile<C>>,
     /// What comes next: text, the head of the answer at first, and bytes of the file; and what
     /// comes then.
     section: Section,
@@ -45,20 +42,11 @@ pub(super) struct Transfer {
     head_length: usize,
     sent: u64,
     /// Has been waited for, and not used yet.
-    disk_permit: Option<DiskPermit>,
+    disk_permit: Option<DiskPermit<C>>,
     method: SendMethod,
     /// Whether the socket was made so for sendfile(2), until all is sent.
     is_nonblocking: bool,
     send_budget: Option<SendBudget>,
-}
-
-/// How the bytes of a file come to the socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SendMethod {
-    /// By way of a buffer: pread(2) and send(2).
-    Pread,
-    /// Without a copy: sendfile(2).
-    Sendfile,
 }
 
 /// Bytes that go through the buffer even so: with the head of the answer, in one send. A small file
@@ -67,7 +55,7 @@ const FIRST_COPY: usize = 64 * 1024;
 
 /// How a turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(in crate::serve) enum Progress {
     /// All is sent.
     Done,
     /// The client takes no more for now.
@@ -82,12 +70,12 @@ pub(super) enum Progress {
     Broken,
 }
 
-impl Transfer {
+impl<C: Send + 'static> Transfer<C> {
     /// An answer whose first `head_length` bytes are its head.
     pub fn new(
         method: SendMethod,
         head_length: usize,
-        file: Option<ContentFile>,
+        file: Option<ContentFile<C>>,
         section: Section,
         further: Vec<Section>,
     ) -> Self {
@@ -107,7 +95,7 @@ impl Transfer {
     }
 
     /// Allows the next read to block. Where there is none to come, the permit is released at once.
-    pub fn allow_disk(&mut self, permit: DiskPermit) {
+    pub fn allow_disk(&mut self, permit: DiskPermit<C>) {
         self.disk_permit = Some(permit).filter(|_| !self.is_only_text());
     }
 
@@ -122,7 +110,7 @@ impl Transfer {
     }
 
     /// Sends until all is sent, the client takes no more, or others wait and the turn is over.
-    pub fn advance(&mut self, socket: &Socket, pool: &Pool) -> Progress {
+    pub fn advance(&mut self, socket: &Socket, pool: &Pool<C>) -> Progress {
         // The disk is not for clients that have left while they waited for it.
         if self.disk_permit.is_some() && has_left(socket) {
             return Progress::Broken;
@@ -180,7 +168,7 @@ impl Transfer {
         self.section.bytes.is_empty() && self.further.as_slice().is_empty()
     }
 
-    fn send_text(&mut self, socket: &Socket, pool: &Pool) -> Result<Sent, Progress> {
+    fn send_text(&mut self, socket: &Socket, pool: &Pool<C>) -> Result<Sent, Progress> {
         let text = &self.section.text[self.text_sent..];
         let sent = send_once(socket, text, pool).map_err(Progress::of)?;
         let taken = Sent::of(sent, text.len());
@@ -189,7 +177,7 @@ impl Transfer {
     }
 
     /// Sends from the buffer, which is filled from the file.
-    fn send_copy(&mut self, buffer: &mut [u8], socket: &Socket, pool: &Pool) -> Result<Sent, Progress> {
+    fn send_copy(&mut self, buffer: &mut [u8], socket: &Socket, pool: &Pool<C>) -> Result<Sent, Progress> {
         let buffer = if self.method == SendMethod::Sendfile { &mut buffer[..FIRST_COPY] } else { buffer };
         let filled = self.fill(buffer, pool)?;
         let sent = send_once(socket, &buffer[..filled], pool).map_err(Progress::of)?;
@@ -207,7 +195,7 @@ impl Transfer {
     /// Lets the kernel move bytes from the file to the socket. It cannot be told not to block on
     /// the disk, so what may not be in memory needs a permit; without one, what is in memory goes
     /// by the buffer.
-    fn send_file(&mut self, socket: &Socket, pool: &Pool) -> Result<Sent, Progress> {
+    fn send_file(&mut self, socket: &Socket, pool: &Pool<C>) -> Result<Sent, Progress> {
         let Some(file) = &self.file else { return Err(Progress::Broken) };
         let mut permit = self.disk_permit.take();
         let bytes = self.section.bytes.start..self.section.bytes.end.min(self.section.bytes.start + CHUNK as u64);
@@ -249,7 +237,7 @@ impl Transfer {
     /// Fills the buffer with what comes next, text and bytes of the file for one send, as a head
     /// that goes alone costs a packet and a wake-up of the client. The buffer is filled in part
     /// where the disk would have to be waited for and may not.
-    fn fill(&mut self, buffer: &mut [u8], pool: &Pool) -> Result<usize, Progress> {
+    fn fill(&mut self, buffer: &mut [u8], pool: &Pool<C>) -> Result<usize, Progress> {
         let mut permit = self.disk_permit.take();
         let mut filled = 0;
         let mut text_sent = self.text_sent;
@@ -346,7 +334,7 @@ fn cut_short(file: &File) -> Progress {
 }
 
 /// Sends, and blocks on the client for the rest if the worker may.
-fn send_once(socket: &Socket, bytes: &[u8], pool: &Pool) -> Result<usize, Errno> {
+fn send_once<C: Send + 'static>(socket: &Socket, bytes: &[u8], pool: &Pool<C>) -> Result<usize, Errno> {
     let at_once = send_with(socket, bytes, SendFlags::DONTWAIT);
     let sent = match at_once {
         Ok(sent) if sent < bytes.len() => sent,

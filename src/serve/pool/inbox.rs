@@ -1,17 +1,16 @@
 //! The inbox of a poll thread: workers leave connections here that wait for their clients, and its
-//! [`Poller`](super::poller::Poller) drains it.
+//! [`Poller`](crate::serve::poller::Poller) drains it.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use super::connection::Connection;
 use super::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::sync::{Mutex, MutexGuard};
 use super::waker::{Wake, Waker};
 
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Interest {
+pub(in crate::serve) enum Interest {
     Readable,
     Writable,
     /// More of a head that arrives slowly; a delay of some milliseconds does not matter.
@@ -22,8 +21,8 @@ pub(super) enum Interest {
 
 /// A connection that waits for its client, no longer than until the deadline.
 #[derive(Debug)]
-pub(super) struct Parked {
-    pub connection: Connection,
+pub(in crate::serve) struct Parked<C> {
+    pub connection: C,
     pub interest: Interest,
     pub since: Instant,
     pub deadline: Instant,
@@ -31,7 +30,7 @@ pub(super) struct Parked {
 
 /// Connections on their way to a poll thread, and what other threads ask of it.
 #[derive(Debug)]
-pub(super) struct PollInbox<T = Parked, W = Waker> {
+pub(in crate::serve) struct PollInbox<T, W = Waker> {
     queue: Mutex<Vec<T>>,
     /// Whether the thread may be in poll(2), so that it must be woken.
     asleep: AtomicBool,

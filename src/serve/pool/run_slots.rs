@@ -16,7 +16,7 @@ thread_local! {
 
 /// Counts the slots that are free.
 #[derive(Debug)]
-pub(super) struct RunSlots {
+pub(in crate::serve) struct RunSlots {
     free: Mutex<usize>,
     freed: Condvar,
 }

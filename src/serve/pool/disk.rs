@@ -12,7 +12,7 @@ use super::sync::{Mutex, MutexGuard};
 use crate::site::{FileSystem, Kind};
 
 /// The permits of all file systems, and what waits for them.
-pub(super) struct DiskPermits<W> {
+pub(in crate::serve) struct DiskPermits<W> {
     workers: usize,
     state: Mutex<State<W>>,
     deliver: Deliver<W>,
@@ -33,7 +33,7 @@ struct Account<W> {
 }
 
 /// A permit for blocking access to one file system. Dropping it hands it to the longest waiter.
-pub(super) struct DiskPermit<W> {
+pub(in crate::serve) struct DiskPermit<W> {
     file_system: FileSystem,
     permits: Arc<DiskPermits<W>>,
 }
@@ -194,7 +194,7 @@ impl<W> fmt::Debug for DiskPermit<W> {
 /// An open file of the content folder. On a file system whose close may block, dropping it leaves
 /// the close to a worker with a permit.
 #[derive(Debug)]
-pub(super) struct ContentFile<W: From<File>> {
+pub(in crate::serve) struct ContentFile<W: From<File>> {
     /// Taken by drop alone.
     file: Option<File>,
     file_system: FileSystem,

@@ -2,12 +2,12 @@
 //! order in which threads can run (`--cfg loom`).
 
 #[cfg(loom)]
-pub(super) use loom::{
+pub(in crate::serve) use loom::{
     sync::{Condvar, Mutex, MutexGuard, atomic},
     thread_local,
 };
 #[cfg(not(loom))]
-pub(super) use std::{
+pub(in crate::serve) use std::{
     sync::{Condvar, Mutex, MutexGuard, atomic},
     thread_local,
 };

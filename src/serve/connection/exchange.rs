@@ -6,7 +6,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use socket2::Socket;
 
-use super::pool::{ContentFile, DiskPermit, Pool};
 use super::transfer::{Progress, Transfer};
 use crate::http::framing::{self, Discard};
 use crate::http::multipart::Section;
@@ -15,12 +14,13 @@ use crate::http::target::{self, Path};
 use crate::http::{Method, Refusal, Request, Response, head};
 use crate::limits::{LINGER_TIME, STALL_PROGRESS};
 use crate::ops::access_log::{Line, Peer};
+use crate::serve::pool::{ContentFile, DiskPermit, Pool};
 use crate::site::{CachedFile, Content, FileSystem, Found, Lookup};
 
 /// An answer under way.
 #[derive(Debug)]
-pub(super) struct Exchange {
-    transfer: Transfer,
+pub(in crate::serve) struct Exchange<C> {
+    transfer: Transfer<C>,
     /// What was sent when the client last showed that it is alive.
     sent_before: u64,
     then: Then,
@@ -30,7 +30,7 @@ pub(super) struct Exchange {
 
 /// What comes after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Then {
+pub(in crate::serve) enum Then {
     /// The next request, behind what is left of this one's content.
     NextRequest { to_drop: Discard },
     /// The end, when the client has taken the answer and closed its side too, or so much time has
@@ -40,14 +40,14 @@ pub(super) enum Then {
 }
 
 /// Where the bytes of a file come from.
-enum Source {
-    File(ContentFile),
+enum Source<C> {
+    File(ContentFile<C>),
     /// Memory, which holds all of them.
     Cached(Arc<CachedFile>),
 }
 
-impl Source {
-    fn new(content: Content, pool: &Pool) -> Self {
+impl<C: Send + 'static> Source<C> {
+    fn new(content: Content, pool: &Pool<C>) -> Self {
         match content {
             Content::Opened(file, file_system) => Source::File(ContentFile::new(file, file_system, &pool.disk)),
             Content::Cached(cached) => Source::Cached(cached),
@@ -58,7 +58,7 @@ impl Source {
 /// Bytes of a usual response head, so that it is written without growing.
 const LEAD_CAPACITY: usize = 512;
 
-impl Exchange {
+impl<C: Send + 'static> Exchange<C> {
     /// The answer to a request that had arrived by then. `said` is what it was read from. Fails
     /// with the file system whose disk permit it needs if there is neither that `permit` nor
     /// another to be had.
@@ -66,9 +66,9 @@ impl Exchange {
         request: &Request,
         arrived: Instant,
         request_head: &[u8],
-        mut permit: Option<DiskPermit>,
+        mut permit: Option<DiskPermit<C>>,
         peer: &Peer,
-        pool: &Pool,
+        pool: &Pool<C>,
     ) -> Result<Self, FileSystem> {
         let now = SystemTime::now();
         let (response, content) = response(request, arrived, &mut permit, pool, now)?;
@@ -89,7 +89,7 @@ impl Exchange {
 
     /// The answer to a request that was not read, after which none is read. `said` is what came of
     /// it.
-    pub fn reject(refusal: Refusal, request_head: &[u8], peer: &Peer, pool: &Pool) -> Self {
+    pub fn reject(refusal: Refusal, request_head: &[u8], peer: &Peer, pool: &Pool<C>) -> Self {
         let mut response = Response::refusal(refusal);
         let request_line = head::first_line(request_head);
         if request_line.starts_with(b"HEAD ") {
@@ -101,10 +101,10 @@ impl Exchange {
 
     fn new(
         response: Response,
-        content: Option<Source>,
+        content: Option<Source<C>>,
         then: Then,
         log_line: Option<Line>,
-        pool: &Pool,
+        pool: &Pool<C>,
         now: SystemTime,
     ) -> Self {
         let kept = if let Some(Source::Cached(kept)) = &content { kept.content.len() } else { 0 };
@@ -130,7 +130,7 @@ impl Exchange {
     }
 
     /// Sends as far as the turn goes.
-    pub fn send(&mut self, socket: &Socket, pool: &Pool) -> Progress {
+    pub fn send(&mut self, socket: &Socket, pool: &Pool<C>) -> Progress {
         let progress = self.transfer.advance(socket, pool);
         if let Some(line) = &mut self.log_line {
             line.sent = self.transfer.content_sent();
@@ -139,7 +139,7 @@ impl Exchange {
     }
 
     /// Allows the next read of the file to block.
-    pub fn allow_disk(&mut self, permit: DiskPermit) {
+    pub fn allow_disk(&mut self, permit: DiskPermit<C>) {
         self.transfer.allow_disk(permit);
     }
 
@@ -173,13 +173,13 @@ impl Exchange {
 
 /// Decides the answer, and opens the file it takes bytes from. Fails with the file system whose
 /// disk permit is missing.
-fn response(
+fn response<C: Send + 'static>(
     request: &Request,
     arrived: Instant,
-    permit: &mut Option<DiskPermit>,
-    pool: &Pool,
+    permit: &mut Option<DiskPermit<C>>,
+    pool: &Pool<C>,
     now: SystemTime,
-) -> Result<(Response, Option<Source>), FileSystem> {
+) -> Result<(Response, Option<Source<C>>), FileSystem> {
     if let Some(response) = Response::to_method(request) {
         return Ok((response, None));
     }
@@ -200,7 +200,12 @@ fn response(
 }
 
 /// Finds what a path leads to, with a disk permit if that is needed and there is one to be had.
-fn find(path: &Path, arrived: Instant, permit: &mut Option<DiskPermit>, pool: &Pool) -> Result<Found, Refusal> {
+fn find<C: Send + 'static>(
+    path: &Path,
+    arrived: Instant,
+    permit: &mut Option<DiskPermit<C>>,
+    pool: &Pool<C>,
+) -> Result<Found, Refusal> {
     loop {
         let lookup = match permit {
             Some(permit) => {

@@ -29,15 +29,15 @@ impl Shutdown {
     }
 
     /// Cuts what is still under way. Returns whether it was not cut before.
-    pub(super) fn abort(&self) -> bool {
+    pub(in crate::serve) fn abort(&self) -> bool {
         self.state.fetch_max(ABORTED, Ordering::SeqCst) < ABORTED
     }
 
-    pub(super) fn is_draining(&self) -> bool {
+    pub(in crate::serve) fn is_draining(&self) -> bool {
         self.state.load(Ordering::SeqCst) >= DRAINING
     }
 
-    pub(super) fn is_aborted(&self) -> bool {
+    pub(in crate::serve) fn is_aborted(&self) -> bool {
         self.state.load(Ordering::SeqCst) == ABORTED
     }
 }
