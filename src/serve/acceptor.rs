@@ -21,7 +21,7 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from
 /// How long to wait before the next look at the backlog while the server is busy, so that it finds
 /// several connections, and their requests with them. Measured on 2 processors: half as long
 /// gathers too few, twice as long no more.
-const NAP: Duration = Duration::from_micros(200);
+const SLEEP: Duration = Duration::from_micros(200);
 
 /// How many idle connections are closed for each try that fails for want of descriptors or memory.
 const EVICTED_FOR_EACH_FAILURE: usize = 8;
@@ -39,7 +39,7 @@ pub(super) fn accept(pool: &Pool, listener: Listener, own: Permit) {
                 // One client that connects again and again is served at once, however busy the
                 // server is.
                 let is_busy = accepted > 1 && pool.queued() + pool.active.active_count() >= BUSY_THRESHOLD;
-                let (sockets, limit) = if is_busy { (&[][..], Some(NAP)) } else { (&*sockets, None) };
+                let (sockets, limit) = if is_busy { (&[][..], Some(SLEEP)) } else { (&*sockets, None) };
                 wait(pool, sockets, limit);
             }
             Err(error) => {

@@ -30,9 +30,9 @@ use crate::limits::LINGER_TIME;
 /// with 64 clients 50 µs gather too few and 500 µs delay answers; from 128 to 512, half as long
 /// takes 6 to 9 % more processor time for a request, and brings the median of 512 clients only from
 /// 3.1 to 3.0 ms.
-const NAP_FOR_EACH: Duration = Duration::from_micros(4);
-const NAP_MIN: Duration = Duration::from_micros(100);
-const NAP_MAX: Duration = Duration::from_millis(2);
+const SLEEP_FOR_EACH: Duration = Duration::from_micros(4);
+const SLEEP_MIN: Duration = Duration::from_micros(100);
+const SLEEP_MAX: Duration = Duration::from_millis(2);
 
 /// How often slow senders are polled.
 const SLOW_LOOK: Duration = Duration::from_millis(50);
@@ -95,7 +95,7 @@ impl<'a> Poller<'a> {
             if found_some {
                 // Connections that wait for a worker will be here soon.
                 let about = self.parked.len() + self.pool.queued();
-                thread::sleep((NAP_FOR_EACH * about as u32).clamp(NAP_MIN, NAP_MAX));
+                thread::sleep((SLEEP_FOR_EACH * about as u32).clamp(SLEEP_MIN, SLEEP_MAX));
             }
             self.inbox.before_poll();
             if self.pool.admission.all_gone() {

@@ -41,7 +41,7 @@ fn serving_with(change: impl FnOnce(&mut Settings), test: impl FnOnce(SocketAddr
 /// Bytes of `large.bin`.
 const LARGE: usize = 300 * 1024;
 
-/// What such a server shares, before it has arrived.
+/// What such a server shares, before it has started.
 fn pool() -> (TempDir, Arc<Pool>, Receiver<Event>) {
     pool_with(|_| {})
 }

@@ -47,7 +47,7 @@ impl Connection {
     /// What becomes of a connection whose deadline has passed.
     pub(in crate::serve) fn on_timeout(&mut self, pool: &Pool, read_buffer: &ReadBuffer) -> Result<(), Pause> {
         match &mut self.inner.state {
-            // Only a request that has arrived is worth an answer. An idle client could take the 408
+            // Only a request that has begun is worth an answer. An idle client could take the 408
             // for the answer to its next request.
             State::Reading => {
                 self.reject(Refusal::TIMED_OUT, read_buffer, pool);

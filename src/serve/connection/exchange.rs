@@ -59,9 +59,9 @@ impl<C: Send + 'static> Source<C> {
 const LEAD_CAPACITY: usize = 512;
 
 impl<C: Send + 'static> Exchange<C> {
-    /// The answer to a request that had arrived by then. `said` is what it was read from. Fails
-    /// with the file system whose disk permit it needs if there is neither that `permit` nor
-    /// another to be had.
+    /// The answer to a request whose first byte had arrived by `arrived`; `request_head` is what it
+    /// was parsed from. Fails with the file system whose disk permit it needs if there is neither
+    /// that `permit` nor a free one.
     pub fn respond(
         request: &Request,
         arrived: Instant,
@@ -87,8 +87,8 @@ impl<C: Send + 'static> Exchange<C> {
         Ok(exchange)
     }
 
-    /// The answer to a request that was not read, after which none is read. `said` is what came of
-    /// it.
+    /// An error response to a request that could not be parsed, or was not read; the connection
+    /// closes after it.
     pub fn reject(refusal: Refusal, request_head: &[u8], peer: &Peer, pool: &Pool<C>) -> Self {
         let mut response = Response::refusal(refusal);
         let request_line = head::first_line(request_head);

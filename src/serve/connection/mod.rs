@@ -85,7 +85,7 @@ enum State {
     Idle {
         to_drop: Discard,
     },
-    /// A request head has arrived.
+    /// A request head has begun.
     Reading,
     Sending(Exchange),
     /// Has had its last answer; drops this many bytes more, for this long, at most.
@@ -276,7 +276,7 @@ impl Connection {
         Ok(Some(exchange))
     }
 
-    /// A moment by which the request had arrived that these bytes begin with.
+    /// Upper bound on when the first byte of this request arrived.
     pub fn arrived(&mut self, bytes: &[u8]) -> Instant {
         // What was there then was the first byte of one request, or of an empty line before it.
         let arrived_by = self.inner.arrived_by.take().filter(|_| !bytes.starts_with(b"\r"));
@@ -330,7 +330,7 @@ impl Connection {
         self.inner.permit.kind() == Kind::Shed
     }
 
-    /// Bytes that it holds of a request head that has arrived.
+    /// Bytes that it holds of a request head that has begun.
     pub fn unfinished_head(&self) -> usize {
         self.inner.rest.len()
     }

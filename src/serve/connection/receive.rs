@@ -34,8 +34,8 @@ pub(in crate::serve) fn receive<C: Send + 'static>(
             received => return received,
         }
     }
-    let try_block = if how == Receive::Park { None } else { pool.try_block() };
-    let Some(_block_permit) = try_block else { return Err(Pause::Wait(Interest::Readable)) };
+    let permit = if how == Receive::Park { None } else { pool.try_block() };
+    let Some(_permit) = permit else { return Err(Pause::Wait(Interest::Readable)) };
     receive_with(socket, read_buffer, RecvFlags::empty())
 }
 

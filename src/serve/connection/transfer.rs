@@ -341,7 +341,7 @@ fn send_once<C: Send + 'static>(socket: &Socket, bytes: &[u8], pool: &Pool<C>) -
         Err(Errno::AGAIN) => 0,
         done => return done,
     };
-    let Some(_block_permit) = pool.try_block() else { return at_once };
+    let Some(_permit) = pool.try_block() else { return at_once };
     match send_with(socket, &bytes[sent..], SendFlags::empty()) {
         Ok(more) => Ok(sent + more),
         Err(_) if sent > 0 => Ok(sent),

@@ -114,9 +114,9 @@ pub(in crate::serve) struct Pool<C> {
     pub admission: Arc<Admission>,
     pub disk: Arc<DiskPermits<Waiter<C>>>,
     pub run_slots: RunSlots,
-    /// How many transfers have [`SendBudget`](super::send_budget::SendBudget).
+    /// How many transfers have [`SendBudget`](send_budget::SendBudget).
     pub send_budget: Arc<AtomicUsize>,
-    /// Bytes of request heads that have arrived and are parked.
+    /// Bytes of unfinished request heads that are parked.
     pub unfinished_heads: Arc<Quota>,
     pub send_queues: SendQueues,
     /// Where the thread that runs the server hears of the others.
@@ -233,11 +233,11 @@ impl<C: Send + 'static> Pool<C> {
         if self.queued() > 0 || self.active.active_count() >= BUSY_THRESHOLD {
             return None;
         }
-        let try_block = BlockPermit(&self.waiting);
+        let permit = BlockPermit(&self.waiting);
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
         (before < self.settings.workers.get() / 2).then(|| {
             self.run_slots.release();
-            try_block
+            permit
         })
     }
 
