@@ -29,7 +29,7 @@ EXPLAINED = {
     "bare-lf": ("400, closes", "a bare LF is refused, as it may be (RFC 9112 section 2.2), like lighttpd does"),
     "body-chunked": ("200 81db8e, 200 369d7d, goes on", CONTENT),
     "body-dropped": ("200 81db8e, 200 81db8e, goes on", CONTENT),
-    "part-size-bad": (
+    "chunk-size-bad": (
         "200 81db8e, 400, closes",
         "the answer does not wait for the content: the 400 that ends the connection comes behind it"),
     "chunked-trailer": ("200 81db8e, goes on", CONTENT),
