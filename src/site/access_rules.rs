@@ -16,6 +16,8 @@ const CONFIDENTIAL: &[u8] = b"confidential";
 const WELL_KNOWN: &[u8] = b".well-known";
 
 /// In a confidential folder, whether there is such a file or not.
+pub(super) const MISSING: Refusal = Refusal::keep_alive(Status::NotFound, "There is no such file here.");
+
 pub(super) const FORBIDDEN: Refusal = Refusal::keep_alive(Status::Forbidden, "What is asked for is confidential.");
 
 impl AccessRules {
@@ -49,7 +51,7 @@ impl AccessRules {
         }
         let seen = relative.strip_prefix(WELL_KNOWN).filter(|rest| rest.is_empty() || rest.starts_with(b"/"));
         if seen.unwrap_or(relative).split(|&byte| byte == b'/').any(|name| name.starts_with(b".")) {
-            return Err(super::MISSING);
+            return Err(MISSING);
         }
         Ok(())
     }

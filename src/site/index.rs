@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -55,7 +56,7 @@ impl Index {
                 Ok((entry, metadata)) if metadata.is_file() => {
                     let path = relative(&entry);
                     let content_type = media_type::of(&path);
-                    let modified = super::modified(&metadata);
+                    let modified = modified(&metadata);
                     index.files.insert(path, Entry { size: Bytes(metadata.len()), modified, content_type });
                 }
                 Ok((entry, metadata)) if metadata.is_dir() => {
@@ -93,4 +94,9 @@ impl Index {
     pub fn total(&self) -> Bytes {
         Bytes(self.files.values().map(|entry| entry.size.0).sum())
     }
+}
+
+/// A filesystem without modification times has one that is equally wrong for every file.
+pub(super) fn modified(metadata: &Metadata) -> SystemTime {
+    metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH)
 }

@@ -1,13 +1,14 @@
 //! What is served: the content folder, its index and its rules.
 //!
 //! `index` (what the scan found), `access_rules` (what must not be seen), `confidential` (whether
-//! that is there), `root` (a file beneath the content folder and nothing else), `walk` (the same
-//! step by step, where the kernel does not tell enough), `spelling` (the real names of a path),
-//! `file_system` and `mounts` (what may block, and whose permit it needs), `watch` (the scan, and
-//! mounts that come and go), `file_cache` (small files in memory), `validation` (whether they are
-//! what they were), `media_type` (what a file is).
+//! that is there), `root` (the content folder), `open` (a file beneath it and nothing else), `walk`
+//! (the same step by step, where the kernel does not tell enough), `spelling` and `rules` (the real
+//! names of a path, and when its text suffices), `file_system` and `mounts` (what may block, and
+//! whose permit it needs), `watch` and `scan` (the scan, and mounts that come and go), `file_cache`
+//! (small files in memory), `validation` (whether they are what they were), `media_type` (what a
+//! file is).
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -25,7 +26,10 @@ mod file_system;
 mod index;
 mod media_type;
 mod mounts;
+mod open;
 mod root;
+mod rules;
+mod scan;
 mod spelling;
 mod validation;
 mod walk;
@@ -38,10 +42,12 @@ pub use file_system::{FileSystem, Kind};
 pub use index::Index;
 pub use root::Lookup;
 
+use access_rules::MISSING;
 use file_cache::{Admission, Cached, FileCache, Offer, Tree};
+use index::modified;
 use root::Failure;
-use spelling::Rules;
-use watch::Scan;
+use rules::Rules;
+use scan::Scan;
 
 /// The page that stands for a folder.
 const FOLDER_PAGE: &[u8] = b"index.html";
@@ -84,8 +90,6 @@ pub enum Content {
     /// Memory, which holds all of them.
     Cached(Arc<CachedFile>),
 }
-
-const MISSING: Refusal = Refusal::keep_alive(Status::NotFound, "There is no such file here.");
 
 const NOT_OPEN: Refusal = Refusal::keep_alive(Status::ServiceUnavailable, "The content folder does not answer yet.");
 
@@ -197,11 +201,6 @@ impl Shared {
         }
         Ok(Found::File(Resource { content: Content::Opened(opened.file, opened.file_system), representation }))
     }
-}
-
-/// A filesystem without modification times has one that is equally wrong for every file.
-fn modified(metadata: &Metadata) -> SystemTime {
-    metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// The answer when a file cannot be opened: the one map from errno to status.

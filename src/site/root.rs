@@ -1,6 +1,5 @@
-//! The content folder, and opening what lies beneath it and nothing else.
+//! The content folder, held open.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -14,8 +13,6 @@ use rustix::io::Errno;
 
 use super::file_system::{FileSystem, Kind};
 use super::mounts::{Mounts, strip_folder};
-use super::spelling::Rules;
-use super::walk::Walk;
 use crate::http::Refusal;
 use crate::limits::LEASE_WAIT;
 
@@ -31,7 +28,7 @@ pub struct Root {
     /// Whether it has RESOLVE_CACHED (Linux 5.12).
     has_cached: bool,
     /// Whether proc(5) tells the path of an open file.
-    has_proc: bool,
+    pub(super) has_proc: bool,
 }
 
 /// Which folder it is, and on which mount.
@@ -62,17 +59,6 @@ pub(super) enum Scope {
     Anywhere,
 }
 
-/// What was opened. It may be a folder or a special file: ask the handle.
-#[derive(Debug)]
-pub struct Opened {
-    pub file: File,
-    /// The file system whose permit reading and closing the file need.
-    pub file_system: FileSystem,
-    pub is_on_root_mount: bool,
-    /// Where it really lies relative to the root, if symbolic links or another spelling led there.
-    pub real_path: Option<Vec<u8>>,
-}
-
 /// Why nothing was opened.
 #[derive(Debug)]
 pub enum Failure {
@@ -89,10 +75,10 @@ pub enum Failure {
 
 /// NONBLOCK, so that a FIFO without a writer holds nobody; it means nothing for a regular file
 /// without a lease.
-const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+pub(super) const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
-const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
-const WITHOUT_LINKS: ResolveFlags = BENEATH.union(ResolveFlags::NO_SYMLINKS);
+pub(super) const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
+pub(super) const WITHOUT_LINKS: ResolveFlags = BENEATH.union(ResolveFlags::NO_SYMLINKS);
 
 /// EAGAIN is tried again at once this often: openat2(2) gives it when a rename anywhere may have
 /// raced with a path that climbs.
@@ -148,58 +134,12 @@ impl Root {
 
     /// What openat2(2) must not do for a lookup of a path on the root's own mount; None if it needs
     /// a permit of that file system.
-    fn limits_of(&self, lookup: Lookup) -> Option<ResolveFlags> {
+    pub(super) fn limits_of(&self, lookup: Lookup) -> Option<ResolveFlags> {
         match (lookup, self.file_system.kind) {
             _ if lookup == self.may_block() => Some(ResolveFlags::NO_XDEV),
             (_, Kind::Memory) => Some(ResolveFlags::NO_XDEV),
             (_, Kind::Local | Kind::Stacked) if self.has_cached => Some(ResolveFlags::NO_XDEV | ResolveFlags::CACHED),
             _ => None,
-        }
-    }
-
-    /// Opens what lies at a normalised path relative to the root. Symbolic links are followed as
-    /// long as every step of them stays beneath the root. Where the text of the path does not
-    /// suffice for the rules, its real names are found.
-    pub fn open_beneath(&self, relative: &[u8], lookup: Lookup, rules: Rules) -> Result<Opened, Failure> {
-        let mount = self.mounts.of(relative);
-        let needed = mount.unwrap_or(self.file_system);
-        let scope = match lookup {
-            Lookup::MayBlock(FileSystem::BEHIND_LINK) => Scope::Anywhere,
-            Lookup::MayBlock(permit) if permit == needed && mount.is_some() => Scope::Mount,
-            Lookup::MayBlock(permit) if permit != needed => return Err(Failure::WouldBlock(needed)),
-            _ if mount.is_some() => return Err(Failure::WouldBlock(needed)),
-            _ => Scope::Root,
-        };
-        let limits = match scope {
-            Scope::Root => self.limits_of(lookup).ok_or(Failure::WouldBlock(needed))?,
-            Scope::Mount | Scope::Anywhere => ResolveFlags::empty(),
-        };
-        if !self.has_openat2 || !rules.text_suffices(relative, needed) {
-            return self.walk(relative, lookup, scope, rules);
-        }
-        let open =
-            |resolve| patiently(lookup, || openat2(&self.folder, relative, READ, Mode::empty(), resolve | limits));
-        match open(WITHOUT_LINKS) {
-            Ok(fd) => match self.opened(fd, scope, None)? {
-                opened if rules.text_suffices(relative, opened.file_system) => Ok(opened),
-                _ => self.walk(relative, lookup, scope, rules),
-            },
-            Err(Errno::AGAIN) if lookup == Lookup::CachedOnly => Err(Failure::WouldBlock(needed)),
-            Err(Errno::LOOP) if scope == Scope::Mount => Err(Failure::WouldBlock(FileSystem::BEHIND_LINK)),
-            Err(Errno::LOOP) => {
-                if let Some(fd) = open(BENEATH).ok().filter(|_| self.has_proc) {
-                    let real_path = self.real_path(&fd)?;
-                    let opened = self.opened(fd, scope, Some(real_path.clone()))?;
-                    let file_systems = [self.file_system_of(&real_path), opened.file_system];
-                    if file_systems.iter().all(|file_system| rules.text_suffices(&real_path, *file_system)) {
-                        return Ok(opened);
-                    }
-                }
-                self.walk(relative, lookup, scope, rules)
-            }
-            // A mount that is not in the table yet.
-            Err(Errno::XDEV) if scope == Scope::Root => Err(Failure::WouldBlock(FileSystem::BEHIND_LINK)),
-            Err(error) => Err(error.into()),
         }
     }
 
@@ -228,23 +168,8 @@ impl Root {
         self.mounts.of(relative).unwrap_or(self.file_system)
     }
 
-    /// Goes step by step where openat2(2) does not suffice. That blocks on all but memory.
-    fn walk(&self, relative: &[u8], lookup: Lookup, scope: Scope, rules: Rules) -> Result<Opened, Failure> {
-        if lookup == Lookup::CachedOnly && self.file_system.kind != Kind::Memory {
-            return Err(Failure::WouldBlock(self.file_system));
-        }
-        let (fd, real_path) = Walk::new(self, relative, scope, rules)?.open(relative, lookup)?;
-        self.opened(fd, scope, Some(real_path).filter(|real_path| real_path != relative))
-    }
-
-    fn opened(&self, fd: OwnedFd, scope: Scope, real_path: Option<Vec<u8>>) -> Result<Opened, Failure> {
-        let is_on_root_mount = scope == Scope::Root;
-        let file_system = if is_on_root_mount { self.file_system } else { FileSystem::of(&fd)? };
-        Ok(Opened { file: fd.into(), file_system, is_on_root_mount, real_path })
-    }
-
     /// Where an open file lies relative to the root.
-    fn real_path(&self, fd: &OwnedFd) -> io::Result<Vec<u8>> {
+    pub(super) fn real_path(&self, fd: &OwnedFd) -> io::Result<Vec<u8>> {
         let (path, root) = (path_of(fd)?, path_of(&self.folder)?);
         Ok(strip_folder(&path, &root).ok_or(Errno::XDEV)?.to_vec())
     }
@@ -277,7 +202,7 @@ pub(super) fn open_in(folder: BorrowedFd<'_>, name: &[u8], lookup: Lookup) -> ru
 
 /// Tries again what fails with EAGAIN although it may block: a rename has raced, or the file has a
 /// lease, whose break the attempt has begun (fcntl(2), F_SETLEASE).
-fn patiently(lookup: Lookup, open: impl Fn() -> rustix::io::Result<OwnedFd>) -> rustix::io::Result<OwnedFd> {
+pub(super) fn patiently(lookup: Lookup, open: impl Fn() -> rustix::io::Result<OwnedFd>) -> rustix::io::Result<OwnedFd> {
     let deadline = Instant::now() + LEASE_WAIT;
     for attempt in 1.. {
         let result = open();

@@ -5,11 +5,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, readlinkat};
 use rustix::io::Errno;
 
-use super::MISSING;
-use super::access_rules::FORBIDDEN;
+use super::access_rules::{FORBIDDEN, MISSING};
 use super::file_system::FileSystem;
 use super::root::{Failure, Lookup, Root, Scope, open_in};
-use super::spelling::{ConfidentialFolders, Rules, listed_names};
+use super::rules::Rules;
+use super::spelling::{ConfidentialFolders, listed_names};
 
 /// A walk beneath the root. Each step is opened in the folder before it, so that nothing can slip
 /// in between.

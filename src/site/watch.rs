@@ -13,16 +13,9 @@ use rustix::io::retry_on_intr;
 use super::index::Index;
 use super::mounts::MOUNTINFO;
 use super::root::{Root, Scope};
+use super::scan::Scan;
 use super::spelling::ConfidentialFolders;
 use super::{Shared, Site};
-
-/// The scan, which has a thread of its own, as it may hang on a file system.
-#[derive(Debug, Default)]
-pub struct Scan {
-    is_running: bool,
-    /// Whether something changed since it began.
-    is_due: bool,
-}
 
 impl Site {
     /// Opens and scans the content folder, and does so again whenever a mount makes it another
@@ -115,13 +108,5 @@ impl Shared {
 
     fn scan(&self) -> MutexGuard<'_, Scan> {
         self.scan.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Scan {
-    /// Begins another scan if one is due.
-    fn begin(&mut self) -> bool {
-        self.is_running = self.is_due;
-        std::mem::take(&mut self.is_due)
     }
 }

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::symlink;
 
 use super::*;
+use crate::site::rules::Rules;
 use crate::site::{AccessRules, Index};
 
 /// A folder with `films/a.txt`, a secret beside it, and links of every kind.
