@@ -7,14 +7,14 @@
 //!
 //! | floor | room | what lives there |
 //! |---|---|---|
-//! | 6 | `main.rs`, `failure.rs` | the command: configuration → listening sockets → server → exit code |
+//! | 6 | `main.rs`, `failure.rs` | the command: configuration → sockets → server → exit code |
 //! | 5 | [`config`] | flags and environment → a configuration that is valid |
 //! | 4 | [`args`], [`environment`] | the flags as typed, and the variables that stand for them |
 //! | 3 | [`serve`] | acceptor, channel, workers, pollers: how requests share the threads |
 //! | 2 | [`ops`] | what the operator sees and does: access log, diagnostics, signals, limits of the system |
-//! | 1 | [`site`] | what is served: the index, opening a file beneath the root, what may block, what is hidden, what a file is |
+//! | 1 | [`site`] | what is served: the index, opening files, what may block, what is hidden |
 //! | 0 | [`http`] | what HTTP says: pure functions and closed enums |
-//! | −1 | [`limits`], [`bytes`], [`nearest`] | what a peer can grow, the unit of most of it; the name that was meant |
+//! | −1 | [`limits`], [`bytes`], [`nearest`] | what a peer can grow, its unit, near names |
 //!
 //! A request is a value that changes its type as it walks through: the bytes of a connection become
 //! a [`Request`](http::Request), its target a [`Resource`](site::Resource) that was opened, both
@@ -24,7 +24,7 @@
 //!
 //! ```text
 //!            accept                recv                       park (no progress, others wait)
-//!  clients ─────────▶ acceptor ─▶ channel ─▶ worker ×N ────────────────────────▶ pollers (two threads, poll(2))
+//!  clients ─────────▶ acceptor ─▶ channel ─▶ worker ×N ────────────────────────▶ two pollers
 //!                                   ▲          │  keep-alive loop, pread → send        │
 //!                                   └──────────┴───────────────────────────────────────┘
 //!                                         ready again, or its quantum is spent

@@ -1,4 +1,4 @@
-//! A file that changes now and then while a crowd asks for it: nobody gets what it was before he
+//! A file that changes now and then while a crowd asks for it: no client gets what it was before it
 //! asked.
 
 use std::fs::{self, File};

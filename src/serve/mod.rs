@@ -5,10 +5,10 @@
 //!
 //! | room | what lives there |
 //! |---|---|
-//! | `acceptor`, `worker`, `poller` | the threads: which connections come in, what serves them, where they wait |
+//! | `acceptor`, `worker`, `poller` | the threads that let in, serve and watch connections |
 //! | `connection` | states and deadlines of a connection, and the bytes in and out |
 //! | `listener` | the listening sockets |
-//! | `pool` | what the threads share: the channel, run slots, permits, inboxes, buffers; it knows no connection |
+//! | `pool` | what the threads share, without knowing what a connection is |
 //! | `settings` | how to serve |
 
 use std::io;

@@ -129,7 +129,7 @@ impl<C: Send + 'static> Exchange<C> {
         Exchange { transfer, sent_before: 0, then, log_line: log_line.map(Box::new) }
     }
 
-    /// Sends as far as the turn goes.
+    /// Sends until all is sent, something would block, or the quantum is spent.
     pub fn send(&mut self, socket: &Socket, pool: &Pool<C>) -> Progress {
         let progress = self.transfer.advance(socket, pool);
         if let Some(line) = &mut self.log_line {

@@ -8,8 +8,8 @@
 //! waited for, others have their turn, or the connection has ended:
 //!
 //! ```text
-//! Idle ──first byte──▶ Reading ──whole head──▶ Sending ──▶ Idle             the connection goes on
-//!                                                      ──▶ Lingering ──▶ ×  or it ends, when the client has the answer
+//! Idle ──first byte──▶ Reading ──whole head──▶ Sending ──▶ Idle             goes on
+//!                                                      ──▶ Lingering ──▶ ×  ends with the answer
 //! ```
 
 use std::net::{IpAddr, Shutdown};
@@ -342,7 +342,8 @@ impl AsFd for Connection {
     }
 }
 
-/// Sends as far as the turn goes. When all is sent, the next state begins.
+/// Sends until something would block or the quantum is spent. When all is sent, the next state
+/// begins.
 fn send(exchange: &mut Exchange, socket: &Socket, pool: &Pool) -> Result<State, Pause> {
     match exchange.send(socket, pool) {
         Progress::Done => Ok(match exchange.then() {

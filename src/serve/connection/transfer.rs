@@ -21,13 +21,13 @@ use crate::serve::pool::{CHUNK, ContentFile, DiskPermit, Pool};
 use crate::serve::settings::SendMethod;
 use crate::site::{FileSystem, Kind};
 
-/// Bytes that a transfer may send before those that wait for a worker have their turn.
+/// Bytes that a transfer may send before those that wait for a worker are served.
 const QUANTUM: Bytes = Bytes(1024 * 1024);
 
 /// The same while more connections wait than there are workers.
 const SHORT_QUANTUM: Bytes = Bytes(256 * 1024);
 
-/// An answer under way: what is still to be sent. Between turns it is nothing but this; any worker
+/// An answer under way: what is still to be sent. Between quanta it is nothing but this; any worker
 /// can take it up.
 #[derive(Debug)]
 pub(in crate::serve) struct Transfer<C> {
@@ -53,7 +53,7 @@ pub(in crate::serve) struct Transfer<C> {
 /// is cheaper to copy than a second system call.
 const FIRST_COPY: usize = 64 * 1024;
 
-/// How a turn ended.
+/// How a quantum ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::serve) enum Progress {
     /// All is sent.
@@ -109,7 +109,7 @@ impl<C: Send + 'static> Transfer<C> {
         self.sent
     }
 
-    /// Sends until all is sent, the client takes no more, or others wait and the turn is over.
+    /// Sends until all is sent, the client takes no more, or others wait and the quantum is spent.
     pub fn advance(&mut self, socket: &Socket, pool: &Pool<C>) -> Progress {
         // The disk is not for clients that have left while they waited for it.
         if self.disk_permit.is_some() && has_left(socket) {

@@ -66,7 +66,7 @@ pub(in crate::serve) enum Wakeup<C> {
     New,
     /// Its client was seen to be ready then.
     Ready(Instant),
-    /// Others had their turn.
+    /// Its quantum was spent, and others were served.
     Requeued,
     /// It has the permit that it waited for.
     DiskPermit(DiskPermit<C>),
