@@ -10,9 +10,10 @@ use itoa::Buffer as Decimal;
 use super::cors::Cors;
 use super::date;
 use super::head::{Method, Request};
-use super::multipart::{self, Section};
+use super::multipart;
 use super::precondition::{self, Verdict};
 use super::range::{self, Parts, Selection};
+use super::segment::Segment;
 use super::status::{Refusal, Status};
 use super::target;
 use super::validators::Validators;
@@ -25,22 +26,11 @@ pub struct Representation {
     pub content_type: Cow<'static, str>,
 }
 
-/// What follows the head on the wire.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Body {
-    Empty,
-    Text(&'static str),
-    /// These bytes of the file that was asked for.
-    File(Range<u64>),
-    /// Several stretches of it, each with text before it.
-    Sections(Vec<Section>),
-}
-
 /// A complete answer.
 #[derive(Debug)]
 pub struct Response {
     pub status: Status,
-    pub body: Body,
+    pub body: Vec<Segment>,
     /// Whether the connection must end after this answer, whatever the client wants.
     pub close: bool,
     content_type: Option<Cow<'static, str>>,
@@ -70,7 +60,7 @@ impl Response {
     fn new(status: Status) -> Self {
         Response {
             status,
-            body: Body::Empty,
+            body: Vec::new(),
             close: false,
             content_type: None,
             content_length: None,
@@ -84,13 +74,13 @@ impl Response {
     }
 
     fn text(status: Status, reason: &'static str) -> Self {
-        Response {
-            body: Body::Text(reason),
-            content_type: Some(Cow::Borrowed(TEXT)),
-            // The line end that is written after the sentence counts.
-            content_length: Some(reason.len() as u64 + 1),
-            ..Response::new(status)
-        }
+        let sentence = [reason, "\n"].map(|text| Segment::Text(text.into()));
+        Response { content_type: Some(Cow::Borrowed(TEXT)), ..Response::with_body(status, sentence.into()) }
+    }
+
+    fn with_body(status: Status, body: Vec<Segment>) -> Self {
+        let content_length = Some(body.iter().map(Segment::length).sum());
+        Response { body, content_length, ..Response::new(status) }
     }
 
     /// The answer to a request that is not answered with a file.
@@ -125,8 +115,8 @@ impl Response {
         Some(target::check(request.method, request.target).map_or_else(Response::refusal, |()| answer))
     }
 
-    /// The answer to a GET or HEAD of an existing file.
-    pub fn file(request: &Request, file: Representation, parts: &Parts, now: SystemTime) -> Self {
+    /// The answer to a GET or HEAD of an existing resource.
+    pub fn of(request: &Request, file: Representation, parts: &Parts, now: SystemTime) -> Self {
         let validators = file.validators;
         match precondition::evaluate(request, &validators, now) {
             Verdict::NotModified => Response { validators: Some(validators), ..Response::new(Status::NotModified) },
@@ -145,11 +135,7 @@ impl Response {
     fn selected(selection: Selection, file: Representation, now: SystemTime) -> Self {
         let Representation { validators, content_type } = file;
         let total = validators.size;
-        let bytes_of_file = |bytes: Range<u64>, status| Response {
-            content_length: Some(bytes.end - bytes.start),
-            body: Body::File(bytes),
-            ..Response::new(status)
-        };
+        let bytes_of_file = |bytes, status| Response::with_body(status, vec![Segment::Bytes(bytes)]);
         let (response, content_type) = match selection {
             Selection::Whole => (bytes_of_file(0..total, Status::Ok), content_type),
             Selection::Part(part) => {
@@ -160,11 +146,9 @@ impl Response {
             // 15.3.7.2).
             Selection::Several(ranges) => {
                 let boundary = multipart::boundary(now);
-                let sections = multipart::sections(ranges, total, &content_type, &boundary);
-                let content_length = Some(sections.iter().map(Section::length).sum());
-                let response = Response { content_length, ..Response::new(Status::PartialContent) };
+                let segments = multipart::segments(ranges, total, &content_type, &boundary);
                 let content_type = format!("multipart/byteranges; boundary={boundary}");
-                (Response { body: Body::Sections(sections), ..response }, content_type.into())
+                (Response::with_body(Status::PartialContent, segments), content_type.into())
             }
             Selection::Unsatisfiable => {
                 let text = Response::text(Status::RangeNotSatisfiable, "The file has none of the bytes asked for.");
@@ -176,23 +160,13 @@ impl Response {
 
     /// The same answer to HEAD: all fields, no content (RFC 9110 section 9.3.2).
     pub fn without_body(mut self) -> Self {
-        self.body = Body::Empty;
+        self.body.clear();
         self
     }
 
-    /// Writes the head and a text body after it, and returns the length of the head; bytes of a
-    /// file are for the caller to send. `persistent` says whether the connection goes on.
-    pub fn write(&self, out: &mut String, persistent: bool, cors: Option<&Cors>, now: SystemTime) -> usize {
-        self.write_head(out, persistent, cors, now);
-        let head_length = out.len();
-        if let Body::Text(reason) = self.body {
-            out.push_str(reason);
-            out.push('\n');
-        }
-        head_length
-    }
-
-    fn write_head(&self, out: &mut String, persistent: bool, cors: Option<&Cors>, now: SystemTime) {
+    /// Writes the head; the body is for the caller to send. `persistent` says whether the
+    /// connection goes on.
+    pub fn write_head(&self, out: &mut String, persistent: bool, cors: Option<&Cors>, now: SystemTime) {
         // RFC 9112 section 4; the version is ours, not the client's (RFC 9110 section 6.2).
         out.extend(["HTTP/1.1 ", self.status.line(), "\r\nDate: "]);
         date::with_text(now, |date| out.push_str(date));
@@ -248,7 +222,12 @@ mod tests {
 
     fn written(response: Response, persistent: bool) -> String {
         let mut text = String::new();
-        response.write(&mut text, persistent, None, now());
+        response.write_head(&mut text, persistent, None, now());
+        for segment in response.body {
+            if let Segment::Text(segment) = segment {
+                text.push_str(&segment);
+            }
+        }
         text
     }
 
@@ -259,7 +238,7 @@ mod tests {
         let file = Representation { validators, content_type: "video/mp4".into() };
         let parts = Parts { policy: PartPolicy::Always, size: Bytes(100) };
         match parse(head.as_bytes()) {
-            Ok(Parsed::Complete(request, _)) => written(Response::file(&request, file, &parts, now()), true),
+            Ok(Parsed::Complete(request, _)) => written(Response::of(&request, file, &parts, now()), true),
             other => panic!("{head:?} reads as {other:?}"),
         }
     }
@@ -287,18 +266,20 @@ mod tests {
         let validators = Validators { size: 250, modified: now() };
         let file = Representation { validators, content_type: "video/mp4".into() };
         let response = Response::selected(Selection::Several(vec![200..210, 0..1]), file, now());
-        let Body::Sections(sections) = &response.body else { panic!("it has sections") };
         let boundary = "part-of-reeld-00000000000000000ae1b981bc490a00";
-        let text = |text: String, bytes| Section { text: text.into_bytes(), bytes };
+        let text = |text: String| Segment::Text(text.into());
         let content_type = "Content-Type: video/mp4\r\n";
         let expected = [
-            text(format!("\r\n--{boundary}\r\n{content_type}Content-Range: bytes 200-209/250\r\n\r\n"), 200..210),
-            text(format!("\r\n--{boundary}\r\n{content_type}Content-Range: bytes 0-0/250\r\n\r\n"), 0..1),
-            text(format!("\r\n--{boundary}--\r\n"), 0..0),
+            text(format!("\r\n--{boundary}\r\n{content_type}Content-Range: bytes 200-209/250\r\n\r\n")),
+            Segment::Bytes(200..210),
+            text(format!("\r\n--{boundary}\r\n{content_type}Content-Range: bytes 0-0/250\r\n\r\n")),
+            Segment::Bytes(0..1),
+            text(format!("\r\n--{boundary}--\r\n")),
         ];
-        assert_eq!(sections[..], expected);
-        let length = expected.iter().map(Section::length).sum::<u64>();
-        let head = written(response, true);
+        assert_eq!(response.body[..], expected);
+        let length = expected.iter().map(Segment::length).sum::<u64>();
+        let mut head = String::new();
+        response.write_head(&mut head, true, None, now());
         assert!(head.starts_with("HTTP/1.1 206 "));
         assert!(head.contains(&format!("Content-Type: multipart/byteranges; boundary={boundary}\r\n")), "{head}");
         assert!(head.contains(&format!("Content-Length: {length}\r\n")), "{head}");
@@ -350,7 +331,7 @@ mod tests {
         let cors: Option<Cors> = cors.map(|origin| origin.parse().expect("an origin"));
         let Ok(Parsed::Complete(request, _)) = parse(head.as_bytes()) else { panic!("{head:?} is a request") };
         let mut text = String::new();
-        Response::to_method(&request)?.write(&mut text, true, cors.as_ref(), now());
+        Response::to_method(&request)?.write_head(&mut text, true, cors.as_ref(), now());
         Some(text)
     }
 

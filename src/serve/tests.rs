@@ -17,7 +17,6 @@ use super::pool::inbox::Interest;
 use super::pool::{ContentFile, Task};
 use super::*;
 use crate::bytes::Bytes;
-use crate::http::multipart::Section;
 use crate::http::range::{PartPolicy, Parts};
 use crate::site::{AccessRules, FileSystem, Kind};
 
@@ -220,8 +219,7 @@ fn a_blocking_worker_releases_its_run_slot() {
 fn an_answer_without_a_file_keeps_no_disk_permit() {
     let (_content, pool, _events) = pool();
     let pool = &*pool;
-    let text = Section { text: b"HTTP/1.1 404 Not Found\r\n\r\n".to_vec(), bytes: 0..0 };
-    let mut transfer = Transfer::new(SendMethod::Pread, text.text.len(), None, text, Vec::new());
+    let mut transfer = Transfer::new(b"HTTP/1.1 404 Not Found\r\n\r\n".to_vec(), Vec::new(), None, pool);
     transfer.allow_disk(permit(pool).expect("nobody else wants it"));
     assert!(permit(pool).is_some());
 }

@@ -48,7 +48,7 @@ pub struct Tree {
 /// A file as it was read.
 #[derive(Debug)]
 pub struct CachedFile {
-    pub content: Box<[u8]>,
+    pub content: Arc<Vec<u8>>,
     pub representation: Representation,
     root: Arc<Root>,
     version: Version,
@@ -195,7 +195,7 @@ impl FileCache {
         };
         if is_read {
             let cached = CachedFile {
-                content: content.into(),
+                content: Arc::new(content),
                 representation: representation.clone(),
                 root: Arc::clone(root),
                 version,

@@ -5,10 +5,9 @@
 //! (the same step by step, where the kernel does not tell enough), `spelling` and `rules` (the real
 //! names of a path, and when its text suffices), `file_system` and `mounts` (what may block, and
 //! whose permit it needs), `watch` and `scan` (the scan, and mounts that come and go), `file_cache`
-//! (small files in memory), `validation` (whether they are what they were), `media_type` (what a
-//! file is).
+//! (small files in memory), `validation` (whether they are what they were), `content` (the bytes of
+//! a resource, as pieces), `media_type` (what a file is).
 
-use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -21,6 +20,7 @@ use crate::http::{Refusal, Representation, Status, Validators};
 
 mod access_rules;
 mod confidential;
+mod content;
 mod file_cache;
 mod file_system;
 mod index;
@@ -37,7 +37,7 @@ mod watch;
 
 pub use access_rules::AccessRules;
 pub use confidential::missing_confidential;
-pub use file_cache::CachedFile;
+pub use content::{Content, Piece};
 pub use file_system::{FileSystem, Kind};
 pub use index::Index;
 pub use root::Lookup;
@@ -80,15 +80,6 @@ pub enum Found {
 pub struct Resource {
     pub content: Content,
     pub representation: Representation,
-}
-
-/// Where the bytes of a file come from.
-#[derive(Debug)]
-pub enum Content {
-    /// A file, and the file system whose permit reading and closing it may need.
-    Opened(File, FileSystem),
-    /// Memory, which holds all of them.
-    Cached(Arc<CachedFile>),
 }
 
 const NOT_OPEN: Refusal = Refusal::keep_alive(Status::ServiceUnavailable, "The content folder does not answer yet.");
@@ -153,7 +144,7 @@ impl Shared {
         match self.cache.find(relative, arrived, lookup) {
             Cached::Fresh(cached) => {
                 let representation = cached.representation.clone();
-                Ok(Found::File(Resource { content: Content::Cached(cached), representation }))
+                Ok(Found::File(Resource { content: Content::Memory(Arc::clone(&cached.content)), representation }))
             }
             Cached::WouldBlock(file_system) => Ok(Found::WouldBlock(file_system)),
             Cached::Missing(None, _) => Err(NOT_OPEN),
@@ -199,7 +190,7 @@ impl Shared {
                 return Ok(Found::WouldBlock(file_system));
             }
         }
-        Ok(Found::File(Resource { content: Content::Opened(opened.file, opened.file_system), representation }))
+        Ok(Found::File(Resource { content: Content::File(opened.file, opened.file_system), representation }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The site as a whole, on real folders.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -16,8 +16,8 @@ fn find(site: &Site, target: &str) -> String {
     let Ok(Target { path, .. }) = target::parse(target.as_bytes()) else { panic!("{target} is a path") };
     match find_with_permits(site, &path) {
         Ok(Found::File(resource)) => match resource.content {
-            Content::Opened(file, _) => io::read_to_string(file).expect("a text"),
-            Content::Cached(file) => String::from_utf8(file.content.to_vec()).expect("a text"),
+            Content::File(file, _) => io::read_to_string(file).expect("a text"),
+            Content::Memory(memory) => String::from_utf8(memory.to_vec()).expect("a text"),
         },
         Ok(Found::Folder) => "folder".to_string(),
         Ok(Found::WouldBlock(needed)) => panic!("it had a permit of {needed:?}"),

@@ -71,7 +71,7 @@ fn response_head(bencher: Bencher, request: Of) {
         bencher.bench_local(|| {
             let file = Representation { validators, content_type: "video/mp4".into() };
             let mut head = String::with_capacity(512);
-            Response::file(request, file, &parts, now).write(&mut head, true, None, now);
+            Response::of(request, file, &parts, now).write_head(&mut head, true, None, now);
             head
         });
     });

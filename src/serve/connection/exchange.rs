@@ -1,21 +1,18 @@
 //! An exchange: one request and its answer, from the moment it is decided until the last byte is
 //! sent.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use socket2::Socket;
 
 use super::transfer::{Progress, Transfer};
 use crate::http::framing::{self, Discard};
-use crate::http::multipart::Section;
-use crate::http::response::Body;
 use crate::http::target::{self, Path};
 use crate::http::{Method, Refusal, Request, Response, head};
 use crate::limits::{LINGER_TIME, STALL_PROGRESS};
 use crate::ops::access_log::{Line, Peer};
-use crate::serve::pool::{ContentFile, DiskPermit, Pool};
-use crate::site::{CachedFile, Content, FileSystem, Found, Lookup};
+use crate::serve::pool::{DiskPermit, Pool};
+use crate::site::{Content, FileSystem, Found, Lookup};
 
 /// An answer under way.
 #[derive(Debug)]
@@ -39,24 +36,9 @@ pub(in crate::serve) enum Then {
     Linger(Duration),
 }
 
-/// Where the bytes of a file come from.
-enum Source<C> {
-    File(ContentFile<C>),
-    /// Memory, which holds all of them.
-    Cached(Arc<CachedFile>),
-}
-
-impl<C: Send + 'static> Source<C> {
-    fn new(content: Content, pool: &Pool<C>) -> Self {
-        match content {
-            Content::Opened(file, file_system) => Source::File(ContentFile::new(file, file_system, &pool.disk)),
-            Content::Cached(cached) => Source::Cached(cached),
-        }
-    }
-}
-
-/// Bytes of a usual response head, so that it is written without growing.
-const LEAD_CAPACITY: usize = 512;
+/// Bytes of a usual response head and of a small file behind it, so that it is written without
+/// growing.
+const HEAD_CAPACITY: usize = 2048;
 
 impl<C: Send + 'static> Exchange<C> {
     /// The answer to a request whose first byte had arrived by `arrived`; `request_head` is what it
@@ -101,31 +83,16 @@ impl<C: Send + 'static> Exchange<C> {
 
     fn new(
         response: Response,
-        content: Option<Source<C>>,
+        content: Option<Content>,
         then: Then,
         log_line: Option<Line>,
         pool: &Pool<C>,
         now: SystemTime,
     ) -> Self {
-        let kept = if let Some(Source::Cached(kept)) = &content { kept.content.len() } else { 0 };
-        let mut lead = String::with_capacity(LEAD_CAPACITY + kept);
+        let mut head = String::with_capacity(HEAD_CAPACITY);
         let persistent = matches!(then, Then::NextRequest { .. });
-        let head_length = response.write(&mut lead, persistent, pool.settings.cors.as_ref(), now);
-        let (bytes, mut further) = match response.body {
-            Body::Empty | Body::Text(_) => (0..0, Vec::new()),
-            Body::File(bytes) => (bytes, Vec::new()),
-            Body::Sections(sections) => (0..0, sections),
-        };
-        let mut section = Section { text: lead.into_bytes(), bytes };
-        let file = match content {
-            None => None,
-            Some(Source::File(file)) => Some(file),
-            Some(Source::Cached(kept)) => {
-                [&mut section].into_iter().chain(&mut further).for_each(|section| section.take_from(&kept.content));
-                None
-            }
-        };
-        let transfer = Transfer::new(pool.settings.transfer, head_length, file, section, further);
+        response.write_head(&mut head, persistent, pool.settings.cors.as_ref(), now);
+        let transfer = Transfer::new(head.into_bytes(), response.body, content, pool);
         Exchange { transfer, sent_before: 0, then, log_line: log_line.map(Box::new) }
     }
 
@@ -179,7 +146,7 @@ fn response<C: Send + 'static>(
     permit: &mut Option<DiskPermit<C>>,
     pool: &Pool<C>,
     now: SystemTime,
-) -> Result<(Response, Option<Source<C>>), FileSystem> {
+) -> Result<(Response, Option<Content>), FileSystem> {
     if let Some(response) = Response::to_method(request) {
         return Ok((response, None));
     }
@@ -189,8 +156,8 @@ fn response<C: Send + 'static>(
     };
     let (response, content) = match find(&target.path, arrived, permit, pool) {
         Ok(Found::File(resource)) => {
-            let response = Response::file(request, resource.representation, &pool.settings.parts, now);
-            (response, Some(Source::new(resource.content, pool)))
+            let response = Response::of(request, resource.representation, &pool.settings.parts, now);
+            (response, Some(resource.content))
         }
         Ok(Found::Folder) => (Response::redirect(target.path.location(target.query)), None),
         Ok(Found::WouldBlock(file_system)) => return Err(file_system),

@@ -1,10 +1,11 @@
 //! A transfer: the bytes of one answer on their way to the client. The only place that reads
 //! content and sends it.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
-use std::iter;
-use std::vec;
+use std::ops::Range;
+use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::sendfile;
@@ -14,12 +15,12 @@ use socket2::Socket;
 
 use super::file_read::{is_cached, name_of, read_at};
 use crate::bytes::Bytes;
-use crate::http::multipart::Section;
-use crate::limits::UNSENT_MAX_OF_FEW;
+use crate::http::Segment;
+use crate::limits::{CACHED_FILE_MAX, UNSENT_MAX_OF_FEW};
 use crate::serve::pool::send_budget::SendBudget;
 use crate::serve::pool::{CHUNK, ContentFile, DiskPermit, Pool};
 use crate::serve::settings::SendMethod;
-use crate::site::{FileSystem, Kind};
+use crate::site::{Content, FileSystem, Kind, Piece};
 
 /// Bytes that a transfer may send before those that wait for a worker are served.
 const QUANTUM: Bytes = Bytes(1024 * 1024);
@@ -32,13 +33,8 @@ const SHORT_QUANTUM: Bytes = Bytes(256 * 1024);
 #[derive(Debug)]
 pub(in crate::serve) struct Transfer<C> {
     file: Option<ContentFile<C>>,
-    /// What comes next: text, the head of the answer at first, and bytes of the file; and what
-    /// comes then.
-    section: Section,
-    further: vec::IntoIter<Section>,
-    /// Bytes of the text of the section that have been sent. The bytes of the file that have been
-    /// are not in it any more.
-    text_sent: usize,
+    /// What is still to be sent; at first the head of the answer.
+    pieces: VecDeque<Piece>,
     head_length: usize,
     sent: u64,
     /// Has been waited for, and not used yet.
@@ -52,6 +48,10 @@ pub(in crate::serve) struct Transfer<C> {
 /// Bytes that go through the buffer even so: with the head of the answer, in one send. A small file
 /// is cheaper to copy than a second system call.
 const FIRST_COPY: usize = 64 * 1024;
+
+/// Bytes of memory that are copied behind the head, at most: one send costs less than two, and less
+/// than sendmsg(2).
+const COPIED_MAX: usize = CACHED_FILE_MAX;
 
 /// How a quantum ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,24 +71,37 @@ pub(in crate::serve) enum Progress {
 }
 
 impl<C: Send + 'static> Transfer<C> {
-    /// An answer whose first `head_length` bytes are its head.
-    pub fn new(
-        method: SendMethod,
-        head_length: usize,
-        file: Option<ContentFile<C>>,
-        section: Section,
-        further: Vec<Section>,
-    ) -> Self {
-        let further = further.into_iter();
+    /// An answer of this head and this body, whose bytes are those of the content.
+    pub fn new(head: Vec<u8>, body: Vec<Segment>, content: Option<Content>, pool: &Pool<C>) -> Self {
+        let head_length = head.len();
+        let mut first = head;
+        let mut pieces = VecDeque::new();
+        for segment in body {
+            let piece = match (segment, &content) {
+                (Segment::Text(text), _) => Piece::from(text.into_owned().into_bytes()),
+                (Segment::Bytes(bytes), Some(content)) => content.slice(bytes),
+                (Segment::Bytes(_), None) => continue,
+            };
+            match piece {
+                Piece::Memory(memory, bytes) if pieces.is_empty() && bytes.len() <= COPIED_MAX => {
+                    first.extend_from_slice(&memory[bytes]);
+                }
+                piece if piece.length() > 0 => pieces.push_back(piece),
+                _ => {}
+            }
+        }
+        pieces.push_front(Piece::from(first));
+        let file = match content {
+            Some(Content::File(file, file_system)) => Some(ContentFile::new(file, file_system, &pool.disk)),
+            _ => None,
+        };
         Transfer {
             file,
-            section,
-            further,
-            text_sent: 0,
+            pieces,
             head_length,
             sent: 0,
             disk_permit: None,
-            method,
+            method: pool.settings.transfer,
             is_nonblocking: false,
             send_budget: None,
         }
@@ -96,7 +109,7 @@ impl<C: Send + 'static> Transfer<C> {
 
     /// Allows the next read to block. Where there is none to come, the permit is released at once.
     pub fn allow_disk(&mut self, permit: DiskPermit<C>) {
-        self.disk_permit = Some(permit).filter(|_| !self.is_only_text());
+        self.disk_permit = Some(permit).filter(|_| !self.is_all_memory());
     }
 
     /// Bytes of content that the client's socket has taken; the head does not count.
@@ -127,10 +140,10 @@ impl<C: Send + 'static> Transfer<C> {
             {
                 send_budget.give_back(socket);
             }
-            let sent = if self.may_send_file() {
-                self.send_file(socket, pool)
-            } else if self.is_only_text() {
-                self.send_text(socket, pool)
+            let sent = if let Some(bytes) = self.next_for_sendfile() {
+                self.send_file(bytes, socket, pool)
+            } else if let Some((memory, bytes)) = self.last_memory() {
+                self.send_memory(&memory[bytes], socket, pool)
             } else {
                 pool.with_buffer(|buffer| self.send_copy(buffer, socket, pool))
             };
@@ -139,7 +152,7 @@ impl<C: Send + 'static> Transfer<C> {
                 Ok(Sent::Short) => return Progress::WouldBlock,
                 Err(progress) => return progress,
             }
-            if self.is_done() {
+            if self.pieces.is_empty() {
                 if self.is_nonblocking {
                     // For the next request the worker may wait again; if it cannot, the poller
                     // does.
@@ -158,22 +171,27 @@ impl<C: Send + 'static> Transfer<C> {
         }
     }
 
-    /// Whether a socket with more room would take all of this section at once.
+    /// Whether a socket with more room would take all that is left at once.
     fn is_nearly_done(&self) -> bool {
-        self.section.bytes.end - self.section.bytes.start <= u64::from(UNSENT_MAX_OF_FEW)
+        self.pieces.iter().map(Piece::length).sum::<u64>() <= u64::from(UNSENT_MAX_OF_FEW)
     }
 
-    /// Whether all that is left is in memory already.
-    fn is_only_text(&self) -> bool {
-        self.section.bytes.is_empty() && self.further.as_slice().is_empty()
+    /// The only piece left, if it is memory, which needs no buffer.
+    fn last_memory(&self) -> Option<(Arc<Vec<u8>>, Range<usize>)> {
+        match (self.pieces.front(), self.pieces.len()) {
+            (Some(Piece::Memory(memory, bytes)), 1) => Some((Arc::clone(memory), bytes.clone())),
+            _ => None,
+        }
     }
 
-    fn send_text(&mut self, socket: &Socket, pool: &Pool<C>) -> Result<Sent, Progress> {
-        let text = &self.section.text[self.text_sent..];
-        let sent = send_once(socket, text, pool).map_err(Progress::of)?;
-        let taken = Sent::of(sent, text.len());
+    fn is_all_memory(&self) -> bool {
+        self.pieces.iter().all(|piece| matches!(piece, Piece::Memory(..)))
+    }
+
+    fn send_memory(&mut self, memory: &[u8], socket: &Socket, pool: &Pool<C>) -> Result<Sent, Progress> {
+        let sent = send_once(socket, memory, pool).map_err(Progress::of)?;
         self.count(sent);
-        Ok(taken)
+        Ok(Sent::of(sent, memory.len()))
     }
 
     /// Sends from the buffer, which is filled from the file.
@@ -185,20 +203,22 @@ impl<C: Send + 'static> Transfer<C> {
         Ok(Sent::of(sent, filled))
     }
 
-    /// Whether what comes next is nothing but bytes of the file, and the kernel shall move them.
-    fn may_send_file(&self) -> bool {
-        self.method == SendMethod::Sendfile
-            && self.text_sent == self.section.text.len()
-            && !self.section.bytes.is_empty()
+    /// Bytes of the file that come next, if the kernel shall move them.
+    fn next_for_sendfile(&self) -> Option<Range<u64>> {
+        match self.pieces.front() {
+            Some(Piece::File(bytes)) if self.method == SendMethod::Sendfile => {
+                Some(bytes.start..bytes.end.min(bytes.start + CHUNK as u64))
+            }
+            _ => None,
+        }
     }
 
     /// Lets the kernel move bytes from the file to the socket. It cannot be told not to block on
     /// the disk, so what may not be in memory needs a permit; without one, what is in memory goes
     /// by the buffer.
-    fn send_file(&mut self, socket: &Socket, pool: &Pool<C>) -> Result<Sent, Progress> {
+    fn send_file(&mut self, bytes: Range<u64>, socket: &Socket, pool: &Pool<C>) -> Result<Sent, Progress> {
         let Some(file) = &self.file else { return Err(Progress::Broken) };
         let mut permit = self.disk_permit.take();
-        let bytes = self.section.bytes.start..self.section.bytes.end.min(self.section.bytes.start + CHUNK as u64);
         let is_cached = match file.file_system().kind {
             Kind::Memory => true,
             Kind::Local => is_cached(file, bytes.clone(), pool),
@@ -240,13 +260,17 @@ impl<C: Send + 'static> Transfer<C> {
     fn fill(&mut self, buffer: &mut [u8], pool: &Pool<C>) -> Result<usize, Progress> {
         let mut permit = self.disk_permit.take();
         let mut filled = 0;
-        let mut text_sent = self.text_sent;
-        for section in iter::once(&self.section).chain(self.further.as_slice()) {
-            let text = &section.text[std::mem::take(&mut text_sent)..];
-            let text = &text[..text.len().min(buffer.len() - filled)];
-            buffer[filled..filled + text.len()].copy_from_slice(text);
-            filled += text.len();
-            let mut bytes = section.bytes.clone();
+        for piece in &self.pieces {
+            let mut bytes = match piece {
+                Piece::Memory(memory, bytes) => {
+                    let memory = &memory[bytes.clone()];
+                    let memory = &memory[..memory.len().min(buffer.len() - filled)];
+                    buffer[filled..filled + memory.len()].copy_from_slice(memory);
+                    filled += memory.len();
+                    continue;
+                }
+                Piece::File(bytes) => bytes.clone(),
+            };
             while let Some(file) = self.file.as_ref().filter(|_| filled < buffer.len() && !bytes.is_empty()) {
                 let room = buffer.len() - filled;
                 let wanted = usize::try_from(bytes.end - bytes.start).unwrap_or(room).min(room);
@@ -268,31 +292,17 @@ impl<C: Send + 'static> Transfer<C> {
         Ok(filled)
     }
 
+    /// Takes what was sent off the pieces.
     fn count(&mut self, sent: usize) {
         self.sent += sent as u64;
-        let mut left = sent;
-        loop {
-            let of_text = left.min(self.section.text.len() - self.text_sent);
-            self.text_sent += of_text;
-            left -= of_text;
-            let of_file = (left as u64).min(self.section.bytes.end - self.section.bytes.start);
-            self.section.bytes.start += of_file;
-            left -= of_file as usize;
-            if !self.is_section_done() {
+        let mut left = sent as u64;
+        while let Some(piece) = self.pieces.front_mut() {
+            left -= piece.advance(left);
+            if piece.length() > 0 {
                 return;
             }
-            let Some(next) = self.further.next() else { return };
-            self.section = next;
-            self.text_sent = 0;
+            self.pieces.pop_front();
         }
-    }
-
-    fn is_section_done(&self) -> bool {
-        self.text_sent == self.section.text.len() && self.section.bytes.is_empty()
-    }
-
-    fn is_done(&self) -> bool {
-        self.is_section_done() && self.further.as_slice().is_empty()
     }
 }
 

@@ -94,7 +94,7 @@ fn a_mount_is_entered_under_its_own_permit_and_by_links_under_a_shared_one() {
     // What was opened is counted for the file system that it lies on, by whatever road.
     for (target, file_system) in [("/films/a", films), ("/into", films), ("/plain/b", root)] {
         let Ok(Found::File(resource)) = find_with_permits(&site, &path(target)) else { panic!("{target} is there") };
-        assert!(matches!(resource.content, Content::Opened(_, of) if of == file_system), "{target}");
+        assert!(matches!(resource.content, Content::File(_, of) if of == file_system), "{target}");
     }
 }
 
