@@ -20,14 +20,18 @@ pub enum Verdict {
 /// date counts only where there is none on a tag, and only if it is one valid date.
 pub fn evaluate(request: &Request, file: &Validators, now: SystemTime) -> Verdict {
     let tag = || file.entity_tag();
-    let modified = date::seconds(file.modified);
-    let date_of = |name| request.only(name).and_then(|text| date::parse(text, now));
+    // Without a date of its own, conditions on one are ignored (RFC 9110 section 13.1.3).
+    let modified = file.modified().map(date::seconds);
+    let is_after = |name| {
+        let since = request.only(name).and_then(|text| date::parse(text, now))?;
+        Some(modified? > since)
+    };
 
     if has(request, "if-match") {
         if !any(request, "if-match") && !tags(request, "if-match").any(|found| found == tag().as_bytes()) {
             return Verdict::Failed;
         }
-    } else if date_of("if-unmodified-since").is_some_and(|since| modified > since) {
+    } else if is_after("if-unmodified-since") == Some(true) {
         return Verdict::Failed;
     }
     if has(request, "if-none-match") {
@@ -35,7 +39,7 @@ pub fn evaluate(request: &Request, file: &Validators, now: SystemTime) -> Verdic
         if any(request, "if-none-match") || tags(request, "if-none-match").any(weak) {
             return Verdict::NotModified;
         }
-    } else if date_of("if-modified-since").is_some_and(|since| modified <= since) {
+    } else if is_after("if-modified-since") == Some(false) {
         return Verdict::NotModified;
     }
     Verdict::Proceed
@@ -51,7 +55,7 @@ pub fn if_range_matches(request: &Request, file: &Validators, now: SystemTime) -
     if validator.ends_with(b"\"") {
         return validator == file.entity_tag().as_bytes();
     }
-    date::parse(validator, now) == Some(date::seconds(file.modified)) && file.has_strong_date(now)
+    file.has_strong_date(now) && date::parse(validator, now) == file.modified().map(date::seconds)
 }
 
 fn has(request: &Request, name: &'static str) -> bool {
@@ -82,7 +86,7 @@ mod tests {
     const AFTER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
 
     fn file() -> Validators {
-        Validators { size: 10, modified: UNIX_EPOCH + Duration::new(784_111_777, 500) }
+        Validators::File { size: 10, modified: UNIX_EPOCH + Duration::new(784_111_777, 500) }
     }
 
     fn asked<T>(fields: &str, evaluate: impl FnOnce(&Request) -> T) -> T {
@@ -97,7 +101,7 @@ mod tests {
     fn conditions_are_judged_in_order() {
         use Verdict::*;
         let tag = file().entity_tag();
-        let now = file().modified + Duration::from_secs(5);
+        let now = file().modified().expect("it is a file") + Duration::from_secs(5);
         for (fields, verdict) in [
             (String::new(), Proceed),
             (format!("If-None-Match: {tag}\r\n"), NotModified),
@@ -132,7 +136,7 @@ mod tests {
     #[test]
     fn a_range_stands_only_for_the_same_file() {
         let tag = file().entity_tag();
-        let now = file().modified + Duration::from_secs(5);
+        let now = file().modified().expect("it is a file") + Duration::from_secs(5);
         for (fields, stands) in [
             (String::new(), true),
             (format!("If-Range: {tag}\r\n"), true),
@@ -148,7 +152,7 @@ mod tests {
         }
         let exact = format!("If-Range: {EXACT}\r\n");
         for (age, stands) in [(0, false), (999, false), (1_000, false), (1_999, false), (2_000, true)] {
-            let now = file().modified + Duration::from_millis(age);
+            let now = file().modified().expect("it is a file") + Duration::from_millis(age);
             assert_eq!(asked(&exact, |request| if_range_matches(request, &file(), now)), stands, "{age} ms old");
         }
     }
@@ -161,16 +165,16 @@ mod tests {
         fn no_date_joins_two_states_of_a_file(
             first in 0..2_000u64, sent_after in 0..4_000u64, changed_after in 0..2_000u64, lag in 0..=10u64,
         ) {
-            let start = file().modified;
+            let start = file().modified().expect("it is a file");
             let at = |time| start + Duration::from_millis(time);
             let sent = first + sent_after;
             let second = (sent + changed_after).saturating_sub(lag).max(first + 1);
             let mut fields = String::new();
-            Validators { size: 10, modified: at(first) }.write(&mut fields, at(sent));
+            Validators::File { size: 10, modified: at(first) }.write(&mut fields, at(sent));
             if let Some(line) = fields.lines().find(|line| line.starts_with("Last-Modified: ")) {
                 let if_range = format!("{}\r\n", line.replace("Last-Modified", "If-Range"));
                 let now = at(100_000);
-                let file = |modified| Validators { size: 10, modified: at(modified) };
+                let file = |modified| Validators::File { size: 10, modified: at(modified) };
                 prop_assert!(asked(&if_range, |request| if_range_matches(request, &file(first), now)));
                 prop_assert!(!asked(&if_range, |request| if_range_matches(request, &file(second), now)), "{if_range}");
             }

@@ -127,14 +127,14 @@ impl Response {
                 // RFC 9110 section 14.2: a Range counts for GET alone.
                 let ranged = request.method == Method::Get && precondition::if_range_matches(request, &validators, now);
                 let wanted = if ranged { request.only("range").and_then(range::parse) } else { None };
-                Response::selected(parts.select(wanted.as_deref(), validators.size), file, now)
+                Response::selected(parts.select(wanted.as_deref(), validators.size()), file, now)
             }
         }
     }
 
     fn selected(selection: Selection, file: Representation, now: SystemTime) -> Self {
         let Representation { validators, content_type } = file;
-        let total = validators.size;
+        let total = validators.size();
         let bytes_of_file = |bytes, status| Response::with_body(status, vec![Segment::Bytes(bytes)]);
         let (response, content_type) = match selection {
             Selection::Whole => (bytes_of_file(0..total, Status::Ok), content_type),
@@ -234,7 +234,7 @@ mod tests {
     /// The answer to a request for a file of 250 bytes in parts of 100.
     fn answer(method: &str, fields: &str) -> String {
         let head = format!("{method} / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
-        let validators = Validators { size: 250, modified: now() - Duration::from_secs(5) };
+        let validators = Validators::File { size: 250, modified: now() - Duration::from_secs(5) };
         let file = Representation { validators, content_type: "video/mp4".into() };
         let parts = Parts { policy: PartPolicy::Always, size: Bytes(100) };
         match parse(head.as_bytes()) {
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn several_parts_are_written_to_the_letter() {
-        let validators = Validators { size: 250, modified: now() };
+        let validators = Validators::File { size: 250, modified: now() };
         let file = Representation { validators, content_type: "video/mp4".into() };
         let response = Response::selected(Selection::Several(vec![200..210, 0..1]), file, now());
         let boundary = "part-of-reeld-00000000000000000ae1b981bc490a00";
@@ -370,7 +370,7 @@ mod tests {
     fn a_file_of_the_future_is_as_new_as_the_answer() {
         let text = written(
             Response {
-                validators: Some(Validators { size: 1, modified: now() + RETRY_AFTER }),
+                validators: Some(Validators::File { size: 1, modified: now() + RETRY_AFTER }),
                 ..Response::new(Status::NotModified)
             },
             true,

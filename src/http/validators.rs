@@ -1,5 +1,6 @@
-//! What tells one state of a file from another (RFC 9110 section 8.8).
+//! What tells one state of a representation from another (RFC 9110 section 8.8).
 
+use std::hash::{DefaultHasher, Hasher};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::date;
@@ -8,36 +9,60 @@ use super::date;
 /// the other covers the clock of the file system, which lags by a tick of up to 10 ms.
 const SECONDS_TO_SETTLE: u64 = 2;
 
-/// The validators of a file.
+/// The validators of a representation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Validators {
-    /// Bytes in all.
-    pub size: u64,
-    pub modified: SystemTime,
+pub enum Validators {
+    /// Of a file of this size.
+    File { size: u64, modified: SystemTime },
+    /// Of content that was generated, of this size and digest. It has no date.
+    Generated { size: u64, digest: u64 },
 }
 
 impl Validators {
-    /// A strong tag from size and modification time in nanoseconds: the same on every replica of
-    /// the folder.
+    /// The validators of generated content.
+    pub fn generated(content: &[u8]) -> Self {
+        // With fixed keys, so that the tag outlives the process.
+        let mut hasher = DefaultHasher::new();
+        hasher.write(content);
+        Validators::Generated { size: content.len() as u64, digest: hasher.finish() }
+    }
+
+    /// Bytes in all.
+    pub fn size(&self) -> u64 {
+        match self {
+            Validators::File { size, .. } | Validators::Generated { size, .. } => *size,
+        }
+    }
+
+    /// When it was last modified, if that is known.
+    pub fn modified(&self) -> Option<SystemTime> {
+        match self {
+            Validators::File { modified, .. } => Some(*modified),
+            Validators::Generated { .. } => None,
+        }
+    }
+
+    /// A strong tag: of a file from size and modification time in nanoseconds, so it is the same on
+    /// every replica of the folder.
     pub fn entity_tag(&self) -> String {
         let mut tag = String::with_capacity(32);
         self.write_entity_tag(&mut tag);
         tag
     }
 
-    /// Whether the modification date is a strong validator: no later change can carry the same date
-    /// (RFC 9110 section 8.8.2.2).
+    /// Whether there is a modification date that is a strong validator: no later change can carry
+    /// the same date (RFC 9110 section 8.8.2.2).
     pub fn has_strong_date(&self, now: SystemTime) -> bool {
-        date::seconds(self.modified) + SECONDS_TO_SETTLE <= date::seconds(now)
+        self.modified().is_some_and(|modified| date::seconds(modified) + SECONDS_TO_SETTLE <= date::seconds(now))
     }
 
     /// Writes the header fields. A date that is not strong yet is left out, so that no client can
     /// send it back in If-Range. A modification in the future gets the date of the answer (RFC 9110
     /// section 8.8.2.1).
     pub fn write(&self, out: &mut String, now: SystemTime) {
-        if self.has_strong_date(now) || self.modified > now {
+        if let Some(modified) = self.modified().filter(|modified| self.has_strong_date(now) || *modified > now) {
             out.push_str("Last-Modified: ");
-            date::with_text(self.modified.min(now), |date| out.push_str(date));
+            date::with_text(modified.min(now), |date| out.push_str(date));
             out.push_str("\r\n");
         }
         out.push_str("ETag: ");
@@ -47,13 +72,16 @@ impl Validators {
 
     fn write_entity_tag(&self, out: &mut String) {
         out.push('"');
-        push_hexadecimal(out, self.size.into());
-        let (sign, time) = match self.modified.duration_since(UNIX_EPOCH) {
-            Ok(after) => ("-", after),
-            Err(before) => ("-n", before.duration()),
+        push_hexadecimal(out, self.size().into());
+        let (sign, version) = match self {
+            Validators::Generated { digest, .. } => ("-g", u128::from(*digest)),
+            Validators::File { modified, .. } => match modified.duration_since(UNIX_EPOCH) {
+                Ok(after) => ("-", after.as_nanos()),
+                Err(before) => ("-n", before.duration().as_nanos()),
+            },
         };
         out.push_str(sign);
-        push_hexadecimal(out, time.as_nanos());
+        push_hexadecimal(out, version);
         out.push('"');
     }
 }
@@ -76,7 +104,7 @@ mod tests {
         let edges = (0..64).map(|bit| 1 << bit);
         for number in edges.flat_map(|edge: u64| [edge - 1, edge, edge + 1, edge | 0xa5]).chain([u64::MAX]) {
             let time = Duration::from_nanos(number);
-            let tag = |modified| Validators { size: number, modified }.entity_tag();
+            let tag = |modified| Validators::File { size: number, modified }.entity_tag();
             assert_eq!(tag(UNIX_EPOCH + time), format!("\"{number:x}-{number:x}\""));
             assert_eq!(tag(UNIX_EPOCH + 3 * time), format!("\"{number:x}-{:x}\"", 3 * u128::from(number)));
             if number > 0 {

@@ -20,6 +20,8 @@ use crate::bytes::Bytes;
 use crate::http::range::{PartPolicy, Parts};
 use crate::site::{AccessRules, FileSystem, Kind};
 
+mod generated;
+
 /// Serves a folder with `a.txt` on two workers while the test runs, and ends when it has run.
 fn serving(test: impl FnOnce(SocketAddr, &Pool)) {
     serving_with(|_| {}, test);

@@ -63,6 +63,9 @@ struct Shared {
     access_rules: AccessRules,
     cache: FileCache,
     scan: Mutex<Scan>,
+    /// A path, and the page that is generated there.
+    #[cfg(test)]
+    page: std::sync::OnceLock<(&'static [u8], &'static [u8])>,
 }
 
 /// What a path leads to.
@@ -75,11 +78,20 @@ pub enum Found {
     WouldBlock(FileSystem),
 }
 
-/// A regular file.
+/// A regular file, or a page that was generated.
 #[derive(Debug)]
 pub struct Resource {
     pub content: Content,
     pub representation: Representation,
+}
+
+impl Resource {
+    /// A page that was generated.
+    pub fn generated(content: Vec<u8>, content_type: &'static str) -> Self {
+        let representation =
+            Representation { validators: Validators::generated(&content), content_type: content_type.into() };
+        Resource { content: Content::Memory(Arc::new(content)), representation }
+    }
 }
 
 const NOT_OPEN: Refusal = Refusal::keep_alive(Status::ServiceUnavailable, "The content folder does not answer yet.");
@@ -87,7 +99,14 @@ const NOT_OPEN: Refusal = Refusal::keep_alive(Status::ServiceUnavailable, "The c
 impl Site {
     /// A content folder that is not opened yet: until then, nothing is found but 503.
     pub fn new(content: PathBuf, access_rules: AccessRules) -> Self {
-        Site(Arc::new(Shared { content, access_rules, cache: FileCache::new(), scan: Mutex::default() }))
+        Site(Arc::new(Shared {
+            content,
+            access_rules,
+            cache: FileCache::new(),
+            scan: Mutex::default(),
+            #[cfg(test)]
+            page: Default::default(),
+        }))
     }
 
     /// Opens the content folder, if it is not open. Blocks for as long as the folder does not
@@ -112,6 +131,11 @@ impl Site {
         self.0.cache.tree().map(|tree| Arc::clone(&tree.index)).unwrap_or_default()
     }
 
+    #[cfg(test)]
+    pub fn set_page(&self, path: &'static [u8], page: &'static [u8]) {
+        self.0.page.set((path, page)).expect("there is one page");
+    }
+
     /// The file system of the content folder.
     #[cfg(test)]
     pub fn file_system(&self) -> Option<FileSystem> {
@@ -124,6 +148,10 @@ impl Site {
     /// of the request had arrived.
     pub fn find(&self, path: &Path, arrived: Instant, lookup: Lookup) -> Result<Found, Refusal> {
         self.0.access_rules.check(path.relative())?;
+        #[cfg(test)]
+        if let Some((_, page)) = self.0.page.get().filter(|(place, _)| *place == path.relative()) {
+            return Ok(Found::File(Resource::generated(page.to_vec(), "text/html")));
+        }
         if !path.folder() {
             return self.0.find(path.relative(), arrived, lookup);
         }
@@ -180,7 +208,7 @@ impl Shared {
             Some(entry) => entry.content_type.clone(),
             None => media_type::of(relative),
         };
-        let validators = Validators { size: metadata.len(), modified: modified(&metadata) };
+        let validators = Validators::File { size: metadata.len(), modified: modified(&metadata) };
         let representation = Representation { validators, content_type };
         if opened.real_path.is_none() && opened.is_on_root_mount {
             let (root, file) = (&tree.root, &opened.file);

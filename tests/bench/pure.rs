@@ -65,7 +65,7 @@ fn ranges(field: &str) -> usize {
 #[divan::bench(args = [Of::Wrk, Of::Chromium])]
 fn response_head(bencher: Bencher, request: Of) {
     let now = SystemTime::now();
-    let validators = Validators { size: 8_324_222, modified: UNIX_EPOCH + Duration::from_secs(1_763_000_000) };
+    let validators = Validators::File { size: 8_324_222, modified: UNIX_EPOCH + Duration::from_secs(1_763_000_000) };
     let parts = Parts { policy: PartPolicy::Always, size: Bytes(5 * 1024 * 1024) };
     with_request(request.bytes(), |request| {
         bencher.bench_local(|| {

@@ -48,7 +48,7 @@ impl Folder {
         let file = &File::open(self.at(name)).expect("a file");
         let metadata = &file.metadata().expect("it is open");
         let modified = metadata.modified().expect("a time");
-        let validators = Validators { size: metadata.len(), modified };
+        let validators = Validators::File { size: metadata.len(), modified };
         let representation = &Representation { validators, content_type: "text/plain".into() };
         let (root, relative) = (&self.root(), name.as_bytes());
         self.cache.offer(Offer { root, relative, file, metadata, representation, lookup, admission }, now)
@@ -69,7 +69,7 @@ impl Folder {
     fn found_by(&self, name: &str, arrived: Instant) -> Option<String> {
         match self.cache.find(name.as_bytes(), arrived, self.root().may_block()) {
             Cached::Fresh(file) => {
-                assert_eq!(file.representation.validators.size, file.content.len() as u64);
+                assert_eq!(file.representation.validators.size(), file.content.len() as u64);
                 Some(String::from_utf8(file.content.to_vec()).expect("a text"))
             }
             Cached::WouldBlock(_) => panic!("it may block"),

@@ -127,7 +127,7 @@ fn follow<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<usize
 /// Conditions change an answer only if they are there. The bytes are the field lines.
 pub fn conditions(bytes: &[u8]) {
     let head = [b"GET / HTTP/1.1\r\nHost: h\r\n", bytes, b"\r\n\r\n"].concat();
-    let file = Validators { size: 250, modified: UNIX_EPOCH + Duration::from_secs(784_111_777) };
+    let file = Validators::File { size: 250, modified: UNIX_EPOCH + Duration::from_secs(784_111_777) };
     read(&head, |request, _| {
         let has = |name| request.every(name).next().is_some();
         match evaluate(&request, &file, SystemTime::now()) {
