@@ -1,6 +1,6 @@
 //! The chunked transfer coding (RFC 9112 section 7.1): where a body ends that is to be dropped.
 
-use super::head::is_token;
+use super::fields::is_token;
 use crate::limits::{CHUNK_LINE_MAX, DROPPED_BODY_MAX};
 
 /// Finds the end of a chunked body that arrives in pieces of any size.

@@ -1,7 +1,7 @@
 //! Where a request ends and whether its connection goes on (RFC 9112 sections 6 and 9).
 
 use super::chunked::{self, Decoder};
-use super::head::{Method, Request, Version, list_members};
+use super::fields::{Fields, Method, Version};
 use super::status::{Refusal, Status};
 use crate::limits::DROPPED_BODY_MAX;
 
@@ -51,10 +51,10 @@ impl Discard {
 
 /// The content that the fields announce. Whatever two readers could understand differently is
 /// refused.
-pub(super) fn content(request: &Request) -> Result<Content, Refusal> {
-    let length = content_length(request)?;
-    let content = if request.every("transfer-encoding").next().is_some() {
-        check_transfer_encoding(request, length)?;
+pub(super) fn content(version: Version, fields: &Fields) -> Result<Content, Refusal> {
+    let length = content_length(fields)?;
+    let content = if fields.has("transfer-encoding") {
+        check_transfer_encoding(version, fields, length)?;
         Content::Dropped(Discard::Chunked(Decoder::default()))
     } else {
         match length {
@@ -65,8 +65,8 @@ pub(super) fn content(request: &Request) -> Result<Content, Refusal> {
     };
     // RFC 9110 section 10.1.1: a 1.0 client cannot expect; to others the final status is answer
     // enough.
-    if request.version == Version::Http11 && request.every("expect").next().is_some() {
-        if !request.every("expect").flat_map(list_members).all(|word| word.eq_ignore_ascii_case(b"100-continue")) {
+    if version == Version::Http11 && fields.has("expect") {
+        if !fields.members("expect").all(|word| word.eq_ignore_ascii_case(b"100-continue")) {
             return Err(Refusal::close(Status::ExpectationFailed, "The only expectation met here is 100-continue."));
         }
         if content != Content::None {
@@ -77,15 +77,15 @@ pub(super) fn content(request: &Request) -> Result<Content, Refusal> {
 }
 
 /// RFC 9112 section 6.1 and 6.3.
-fn check_transfer_encoding(request: &Request, length: Option<u64>) -> Result<(), Refusal> {
-    if request.version == Version::Http10 {
+fn check_transfer_encoding(version: Version, fields: &Fields, length: Option<u64>) -> Result<(), Refusal> {
+    if version == Version::Http10 {
         return Err(Refusal::malformed("HTTP/1.0 has no Transfer-Encoding."));
     }
     if length.is_some() {
         return Err(Refusal::malformed("The request has both a Content-Length and a Transfer-Encoding."));
     }
     let (mut chunked, mut others, mut ends_in_chunked) = (0, 0, false);
-    for coding in request.every("transfer-encoding").flat_map(list_members) {
+    for coding in fields.members("transfer-encoding") {
         ends_in_chunked = coding.eq_ignore_ascii_case(b"chunked");
         *(if ends_in_chunked { &mut chunked } else { &mut others }) += 1;
     }
@@ -98,8 +98,8 @@ fn check_transfer_encoding(request: &Request, length: Option<u64>) -> Result<(),
 
 /// The Content-Length. A second one is refused even if it is equal (RFC 9110 section 8.6 permits
 /// either).
-fn content_length(request: &Request) -> Result<Option<u64>, Refusal> {
-    let mut lengths = request.every("content-length");
+fn content_length(fields: &Fields) -> Result<Option<u64>, Refusal> {
+    let mut lengths = fields.every("content-length");
     let length = lengths
         .next()
         .map(|value| digits(value).ok_or(Refusal::malformed("The Content-Length of the request is not one number.")));
@@ -119,13 +119,13 @@ fn digits(text: &[u8]) -> Option<u64> {
 
 /// Whether both sides can go on after this request (RFC 9112 section 9.3). Not after CONNECT: bytes
 /// meant for the tunnel may follow, and must not be taken for requests (RFC 9931 section 8).
-pub(super) fn persistent(request: &Request) -> bool {
-    let asked = match request.version {
+pub(super) fn persistent(method: Method, version: Version, fields: &Fields, content: Content) -> bool {
+    let asked = match version {
         Version::Http11 => true,
-        Version::Http10 => request.lists("connection", "keep-alive"),
+        Version::Http10 => fields.lists("connection", "keep-alive"),
     };
-    let goes_on = request.content != Content::Unread && request.method != Method::Connect;
-    asked && goes_on && !request.lists("connection", "close")
+    let goes_on = content != Content::Unread && method != Method::Connect;
+    asked && goes_on && !fields.lists("connection", "close")
 }
 
 #[cfg(test)]

@@ -3,29 +3,10 @@
 use std::ops::Range;
 
 use super::authority;
+use super::fields::{Fields, Method, Version, is_token};
 use super::framing::{self, Content};
 use super::status::{Refusal, Status};
 use crate::limits::{EMPTY_LINES_MAX, FIELDS_MAX, HEAD_MAX, METHOD_MAX, REQUEST_LINE_MAX};
-
-/// What a request asks to be done with its target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    Get,
-    Head,
-    Options,
-    /// Asks for a tunnel. Refused like the methods below, but its target has another form.
-    Connect,
-    /// A method of RFC 9110 section 9 (or PATCH) that a file server never allows.
-    NotAllowed,
-    Unknown,
-}
-
-/// A version of the HTTP/1 family; 1.2 and later count as 1.1 (RFC 9110 section 6.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    Http10,
-    Http11,
-}
 
 /// One request, borrowed from the bytes it came in.
 #[derive(Debug)]
@@ -38,7 +19,7 @@ pub struct Request<'a> {
     pub content: Content,
     /// Whether the client wants the connection to go on (RFC 9112 section 9.3).
     pub persistent: bool,
-    fields: Vec<httparse::Header<'a>>,
+    pub fields: Fields<'a>,
 }
 
 /// What the bytes of a connection are so far.
@@ -62,40 +43,19 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Refusal> {
     }
     let length = span.fields.end;
     let (method, target, version) = span.line;
-    let mut fields = vec![httparse::EMPTY_HEADER; span.field_lines];
-    if !matches!(httparse::parse_headers(&bytes[span.fields], &mut fields), Ok(httparse::Status::Complete(_))) {
-        return Err(Refusal::malformed("A header field of the request is malformed."));
-    }
-    let mut request = Request { method, target, version, content: Content::None, persistent: false, fields };
-    check_host(&request)?;
-    request.content = framing::content(&request)?;
-    request.persistent = framing::persistent(&request);
-    Ok(Parsed::Complete(request, length))
+    let fields = Fields::parse(&bytes[span.fields], span.field_lines)
+        .ok_or(Refusal::malformed("A header field of the request is malformed."))?;
+    check_host(version, &fields)?;
+    let content = framing::content(version, &fields)?;
+    let persistent = framing::persistent(method, version, &fields, content);
+    Ok(Parsed::Complete(Request { method, target, version, content, persistent, fields }, length))
 }
 
 impl<'a> Request<'a> {
-    /// The values of every field line of that name, in order.
-    pub fn every(&self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
-        self.fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
-    }
-
-    /// The value of a field that is no list; None if it is absent, and also if it is repeated,
-    /// because then no line can be preferred to the others (RFC 9110 section 5.3).
+    /// The value of a field that is no list, as [`Fields::only`] finds it.
     pub fn only(&self, name: &'static str) -> Option<&'a [u8]> {
-        let mut values = self.every(name);
-        values.next().filter(|_| values.next().is_none())
+        self.fields.only(name)
     }
-
-    /// Whether a list field has this member, in any case (RFC 9110 section 5.6.1).
-    pub fn lists(&self, name: &'static str, member: &str) -> bool {
-        self.every(name).flat_map(list_members).any(|found| found.eq_ignore_ascii_case(member.as_bytes()))
-    }
-}
-
-/// The members of a comma-separated list without white space and empty members (RFC 9110 section
-/// 5.6.1.2).
-pub fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
 }
 
 /// The request line in `bytes` as far as it has come, for the log of a request that could not be
@@ -224,17 +184,12 @@ fn version_named(name: &[u8]) -> Result<Version, Refusal> {
     }
 }
 
-/// RFC 9110 section 5.6.2.
-pub(super) fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
 /// RFC 9112 section 3.2: exactly one valid Host in HTTP/1.1. It is empty if the target has no
 /// authority, and then stands for the one site here (section 3.3); a port without a host is
 /// malformed.
-fn check_host(request: &Request) -> Result<(), Refusal> {
-    let mut hosts = request.every("host");
-    match (hosts.next(), hosts.next(), request.version) {
+fn check_host(version: Version, fields: &Fields) -> Result<(), Refusal> {
+    let mut hosts = fields.every("host");
+    match (hosts.next(), hosts.next(), version) {
         (None, _, Version::Http11) => Err(Refusal::malformed("The request has no Host field.")),
         (Some(_), Some(_), _) => Err(Refusal::malformed("The request has more than one Host field.")),
         (Some(host), None, _) if !host.is_empty() && authority::split(host).is_none() => {

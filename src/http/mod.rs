@@ -3,12 +3,13 @@
 //! In the order in which a request meets them: [`head`] (bytes to a [`Request`]), [`framing`] and
 //! [`chunked`] (where it ends), [`target`] (which path it names), [`precondition`] and [`range`]
 //! (how much of the file is wanted), [`response`], [`multipart`] and [`cors`] (the answer), with
-//! the vocabulary of [`status`], [`validators`], [`authority`] and [`date`].
+//! the vocabulary of [`fields`], [`status`], [`validators`], [`authority`] and [`date`].
 
 pub mod authority;
 pub mod chunked;
 pub mod cors;
 pub mod date;
+pub mod fields;
 pub mod framing;
 pub mod head;
 pub mod multipart;
@@ -21,7 +22,8 @@ pub mod target;
 pub mod validators;
 
 pub use cors::Cors;
-pub use head::{Method, Request};
+pub use fields::Method;
+pub use head::Request;
 pub use response::{Representation, Response};
 pub use segment::Segment;
 pub use status::{Refusal, Status};

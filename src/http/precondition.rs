@@ -3,7 +3,8 @@
 use std::time::SystemTime;
 
 use super::date;
-use super::head::{Request, list_members};
+use super::fields::Fields;
+use super::head::Request;
 use super::validators::Validators;
 
 /// What the conditions of a request make of it.
@@ -19,24 +20,26 @@ pub enum Verdict {
 /// Judges all conditions but If-Range, in the order of RFC 9110 section 13.2.2. A condition on a
 /// date counts only where there is none on a tag, and only if it is one valid date.
 pub fn evaluate(request: &Request, file: &Validators, now: SystemTime) -> Verdict {
+    let fields = &request.fields;
     let tag = || file.entity_tag();
     // Without a date of its own, conditions on one are ignored (RFC 9110 section 13.1.3).
     let modified = file.modified().map(date::seconds);
     let is_after = |name| {
-        let since = request.only(name).and_then(|text| date::parse(text, now))?;
+        let since = fields.only(name).and_then(|text| date::parse(text, now))?;
         Some(modified? > since)
     };
 
-    if has(request, "if-match") {
-        if !any(request, "if-match") && !tags(request, "if-match").any(|found| found == tag().as_bytes()) {
+    // A comma inside a tag splits it, which does no harm: our tags have none.
+    if fields.has("if-match") {
+        if !any(fields, "if-match") && !fields.members("if-match").any(|found| found == tag().as_bytes()) {
             return Verdict::Failed;
         }
     } else if is_after("if-unmodified-since") == Some(true) {
         return Verdict::Failed;
     }
-    if has(request, "if-none-match") {
+    if fields.has("if-none-match") {
         let weak = |found: &[u8]| found.strip_prefix(b"W/").unwrap_or(found) == tag().as_bytes();
-        if any(request, "if-none-match") || tags(request, "if-none-match").any(weak) {
+        if any(fields, "if-none-match") || fields.members("if-none-match").any(weak) {
             return Verdict::NotModified;
         }
     } else if is_after("if-modified-since") == Some(false) {
@@ -48,28 +51,19 @@ pub fn evaluate(request: &Request, file: &Validators, now: SystemTime) -> Verdic
 /// Whether a Range field counts: without If-Range always, with it only if the client's copy is this
 /// very file (RFC 9110 section 13.1.5). A date has to be a strong one, to the second.
 pub fn if_range_matches(request: &Request, file: &Validators, now: SystemTime) -> bool {
-    if !has(request, "if-range") {
+    if !request.fields.has("if-range") {
         return true;
     }
-    let Some(validator) = request.only("if-range") else { return false };
+    let Some(validator) = request.fields.only("if-range") else { return false };
     if validator.ends_with(b"\"") {
         return validator == file.entity_tag().as_bytes();
     }
     file.has_strong_date(now) && date::parse(validator, now) == file.modified().map(date::seconds)
 }
 
-fn has(request: &Request, name: &'static str) -> bool {
-    request.every(name).next().is_some()
-}
-
 /// Whether the field is `*`: any state of the file.
-fn any(request: &Request, name: &'static str) -> bool {
-    request.only(name) == Some(b"*")
-}
-
-/// The entity tags of a field. A comma inside a tag splits it, which harms nobody: ours have none.
-fn tags<'a>(request: &Request<'a>, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
-    request.every(name).flat_map(list_members)
+fn any(fields: &Fields, name: &'static str) -> bool {
+    fields.only(name) == Some(b"*")
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::head::list_members;
+use super::fields::list_members;
 use crate::bytes::Bytes;
 use crate::limits::RANGES_MAX;
 

@@ -9,7 +9,8 @@ use itoa::Buffer as Decimal;
 
 use super::cors::Cors;
 use super::date;
-use super::head::{Method, Request};
+use super::fields::Method;
+use super::head::Request;
 use super::multipart;
 use super::precondition::{self, Verdict};
 use super::range::{self, Parts, Selection};

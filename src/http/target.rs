@@ -4,7 +4,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::authority;
-use super::head::Method;
+use super::fields::Method;
 use super::status::{Refusal, Status};
 
 /// What a request target names.
