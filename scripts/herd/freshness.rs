@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::client::Client;
-use crate::presets::Report;
+use crate::report::Report;
 use crate::server::Server;
 
 /// Long enough for the server to keep the file in memory: it does so when a file has not changed

@@ -5,6 +5,7 @@ mod crowd;
 mod freshness;
 mod presets;
 mod probe;
+mod report;
 mod server;
 mod verify;
 
@@ -12,6 +13,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use argh::FromArgs;
+
+use report::Report;
 
 /// Sends a herd of clients against a reeld that it starts itself, and says how clients beside them
 /// fare. Prints a table of what each preset measured and must show; exits 1 if one falls short.
@@ -52,7 +55,7 @@ fn main() -> ExitCode {
     println!("| preset | what | measured | must be | |\n|---|---|---|---|---|");
     let mut all_right = true;
     for preset in chosen {
-        let mut report = presets::Report::new(args.divide);
+        let mut report = Report::new(args.divide);
         if let Err(error) = (preset.run)(&args.server, &mut report) {
             report.must("it runs to its end", error, "no error", false);
         }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::thread;
 
 use crate::client::Client;
-use crate::presets::Report;
+use crate::report::Report;
 use crate::server::Server;
 
 /// Bytes of a part here: small, so that many requests fit into a minute.
