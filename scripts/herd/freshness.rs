@@ -24,7 +24,7 @@ const LAST: u64 = u64::MAX;
 
 pub fn freshness(program: &Path, report: &mut Report) -> io::Result<()> {
     let server = Server::start(program, &["--workers", "8"], None)?;
-    let file = server.folder.join(NAME);
+    let file = server.folder.path().join(NAME);
     fs::write(&file, text(1))?;
     let published = AtomicU64::new(1);
     let changes = report.clients(8).max(2) as u64;

@@ -5,6 +5,9 @@ mod crowd;
 mod freshness;
 mod presets;
 mod probe;
+#[path = "../../tests/support/program.rs"]
+#[allow(dead_code, reason = "the tests need more of it")]
+mod program;
 mod report;
 mod server;
 mod verify;

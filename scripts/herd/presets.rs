@@ -269,7 +269,7 @@ fn ending(program: &Path, report: &mut Report) -> io::Result<()> {
     let mut server = Server::start(program, &["--workers", "8"], None)?;
     let count = report.clients(200);
     let paused = Paused::open(server.address, count)?;
-    server.terminate()?;
+    server.terminate();
     report.none_failed(&format!("{count} transfers"), paused.resume(&server.film));
     let status = server.wait()?;
     report.must("exit code", status, "exit status: 0", status.success());

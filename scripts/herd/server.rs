@@ -1,15 +1,17 @@
 //! The server under load: started on a folder of its own, observed from outside, ended.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::ExitStatus;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use tempfile::TempDir;
+
+use crate::program::{self, Program};
 
 /// The part size of the server.
 pub const PART: usize = 5 * 1024 * 1024;
@@ -22,10 +24,14 @@ pub const SMALL: usize = 1024;
 const TICK: Duration = Duration::from_millis(10);
 const PAGE: u64 = 4096;
 
+/// A server that does not listen by then has failed to start.
+const START_TIME: Duration = Duration::from_secs(20);
+
+/// Dropped in this order: the folder is removed when nothing serves it any more.
 pub struct Server {
-    child: Child,
+    program: Program,
     /// What is served.
-    pub folder: PathBuf,
+    pub folder: TempDir,
     pub address: SocketAddr,
     /// What the film is.
     pub film: Arc<Vec<u8>>,
@@ -46,42 +52,23 @@ pub struct Sight {
 impl Server {
     /// Starts the program with these flags, under a limit of open files if one is given.
     pub fn start(program: &Path, flags: &[&str], open_files: Option<u64>) -> io::Result<Self> {
-        let folder = std::env::temp_dir().join(format!("reeld-herd-{}", std::process::id()));
-        fs::create_dir_all(&folder)?;
+        let folder = tempfile::tempdir()?;
         let film: Vec<u8> =
             (0..FILM).map(|at| (at ^ (at >> 8).wrapping_mul(31) ^ (at >> 16).wrapping_mul(17)) as u8).collect();
-        fs::write(folder.join("film.mp4"), &film)?;
-        fs::write(folder.join("small.txt"), vec![b's'; SMALL])?;
-        let mut command = match open_files {
-            None => Command::new(program),
-            // prlimit(1) of util-linux becomes the program, so the process is the server's all the
-            // same.
-            Some(limit) => {
-                let mut command = Command::new("prlimit");
-                command.arg(format!("--nofile={limit}")).arg(program);
-                command
-            }
-        };
-        command.arg(&folder).args(["--host", "127.0.0.1", "--port", "0", "--log", "off"]).args(flags);
-        let mut child = command.stderr(Stdio::piped()).spawn()?;
-        let mut diagnostics = BufReader::new(child.stderr.take().expect("it is piped"));
-        let mut line = String::new();
-        let address = loop {
-            line.clear();
-            if diagnostics.read_line(&mut line)? == 0 {
-                return Err(io::Error::other("the server did not start"));
-            }
-            if let Some((_, rest)) = line.split_once("http://") {
-                break rest.split('/').next().and_then(|text| text.parse().ok()).expect("an address is printed");
-            }
-        };
-        // What else it says must not fill the pipe.
-        thread::spawn(move || io::copy(&mut diagnostics, &mut io::sink()));
-        Ok(Server { child, folder, address, film: Arc::new(film) })
+        fs::write(folder.path().join("film.mp4"), &film)?;
+        fs::write(folder.path().join("small.txt"), vec![b's'; SMALL])?;
+        let limit = open_files.map(|limit| format!("--nofile={limit}"));
+        let wrapper = limit.as_ref().map_or(Vec::new(), |limit| vec!["prlimit", limit]);
+        let mut command = program::command(&wrapper, program);
+        command.arg(folder.path()).args(program::ON_A_FREE_PORT).args(["--log", "off"]).args(flags);
+        let program = Program::spawn(&mut command)?;
+        let (address, _) =
+            program.address_within(START_TIME).ok_or_else(|| io::Error::other("the server did not start"))?;
+        Ok(Server { program, folder, address, film: Arc::new(film) })
     }
 
     pub fn sight(&self) -> io::Result<Sight> {
-        let of = |name: &str| format!("/proc/{}/{name}", self.child.id());
+        let of = |name: &str| format!("/proc/{}/{name}", self.program.child.id());
         let stat = fs::read_to_string(of("stat"))?;
         // Behind the name of the program, which may have spaces: the fields from the third on
         // (proc(5)).
@@ -97,22 +84,13 @@ impl Server {
         })
     }
 
-    pub fn terminate(&self) -> io::Result<()> {
-        Ok(kill_process(Pid::from_child(&self.child), Signal::TERM)?)
+    pub fn terminate(&self) {
+        self.program.signal(Signal::TERM);
     }
 
     /// Waits for its end.
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
-        self.child.wait()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended already, and the folder is a temporary one.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.folder);
+        self.program.child.wait()
     }
 }
 

@@ -22,7 +22,7 @@ pub fn verify(program: &Path, report: &mut Report) -> io::Result<()> {
     let server = Server::start(program, &["--workers", "8", "--part-size", &PART.to_string()], None)?;
     let files = files(&mut Random(1));
     for (place, file) in files.iter().enumerate() {
-        fs::write(server.folder.join(format!("{place}.bin")), file)?;
+        fs::write(server.folder.path().join(format!("{place}.bin")), file)?;
     }
     let each = report.clients(1_000_000) / CLIENTS;
     let ask = |seed| ask(server.address, &files, each, Random(seed));

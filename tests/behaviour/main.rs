@@ -11,5 +11,6 @@ mod ranges;
 mod requirements;
 mod shutdown;
 mod slow_clients;
+#[path = "../support/mod.rs"]
 mod support;
 mod timeouts;

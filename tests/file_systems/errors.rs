@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::Signal;
+
 use super::hung::Hung;
 use super::mounts::{can_mount, has_programs};
-use super::program::Program;
 use super::support::*;
 
 #[test]
@@ -29,8 +30,10 @@ fn an_io_error_names_the_file() {
 fn a_file_that_is_cut_while_it_is_sent_is_reported_once() {
     for transfer in ["pread", "sendfile"] {
         let content = content();
-        let program = Program::start(content.path(), &["--transfer", transfer]);
-        let address = program.address_within(PATIENCE).expect("it listens");
+        let mut command = reeld(content.path(), &ON_A_FREE_PORT);
+        let command = command.args(["--log", "off", "--transfer", transfer]);
+        let program = Program::spawn(command).expect("the program starts");
+        let (address, _) = program.address_within(PATIENCE).expect("it listens");
         let mut stream = std::net::TcpStream::connect(address).expect("it listens");
         let request = "GET /film.mp4 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
         std::io::Write::write_all(&mut stream, request.as_bytes()).expect("it receives");
@@ -42,7 +45,8 @@ fn a_file_that_is_cut_while_it_is_sent_is_reported_once() {
             .expect("cut");
         // Less than was promised, then the end, which may be a reset.
         let _ = stream.read_to_end(&mut Vec::new());
-        let lines = program.end();
+        program.signal(Signal::TERM);
+        let lines: Vec<_> = std::iter::from_fn(|| program.diagnostic_within("", PATIENCE)).collect();
         let told = lines.iter().filter(|line| line.contains("film.mp4")).count();
         assert_eq!(told, 1, "{transfer}: {lines:#?}");
     }

@@ -1,7 +1,7 @@
 //! The server on file systems that are slow, hang, fail, are mounted late or know a file by a
 //! second name; see `slowfs/`.
 
-#[path = "../behaviour/support.rs"]
+#[path = "../support/mod.rs"]
 #[allow(dead_code, reason = "not every test needs all of it")]
 mod support;
 
@@ -9,7 +9,6 @@ mod errors;
 mod hung;
 mod mounts;
 mod names;
-mod program;
 mod start;
 mod tool;
 mod waiting;

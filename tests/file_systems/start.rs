@@ -8,7 +8,6 @@ use tempfile::TempDir;
 
 use super::hung::try_get;
 use super::mounts::{SlowFs, can_mount};
-use super::program::Program;
 use super::support::*;
 
 /// A listener does not wait for the disk.
@@ -26,7 +25,8 @@ impl Started {
     fn new(folder: TempDir, rules: &str) -> Self {
         let mount_point = tempfile::tempdir().expect("a temporary folder");
         let slow = SlowFs::mount(folder.path(), mount_point.path(), rules);
-        let program = Program::start(mount_point.path(), &[]);
+        let mut command = reeld(mount_point.path(), &ON_A_FREE_PORT);
+        let program = Program::spawn(command.args(["--log", "off"])).expect("the program starts");
         Started { slow, program, _folders: [folder, mount_point] }
     }
 }
@@ -39,7 +39,7 @@ fn a_server_of_a_hung_folder_listens_and_answers() {
     let mut wrong = Vec::new();
     for operation in ["opendir", "readdir", "getattr", "lookup", "statfs"] {
         let started = Started::new(content(), &format!("{operation} * hang"));
-        let Some(address) = started.program.address_within(AT_ONCE) else {
+        let Some((address, _)) = started.program.address_within(AT_ONCE) else {
             wrong.push(format!("{operation}: it does not listen"));
             continue;
         };
@@ -67,7 +67,7 @@ fn a_slow_scan_is_not_waited_for() {
         fs::write(folder.path().join(format!("films/{number}")), "film").expect("a file");
     }
     let started = Started::new(folder, "lookup * sleep 10\ngetattr * sleep 10");
-    let address = started.program.address_within(AT_ONCE).expect("it listens");
+    let (address, _) = started.program.address_within(AT_ONCE).expect("it listens");
     let answer = try_get(address, "/small.txt", "", AT_ONCE);
     assert_eq!(answer.map(|(status, _)| status), Some(200), "while the scan goes on");
 }

@@ -2,17 +2,20 @@
 //! given.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-use crossbeam_channel::{Receiver, unbounded};
 use reeld::serve::THREADS_BESIDE_WORKERS;
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
+
+mod program;
+
+pub use program::{ON_A_FREE_PORT, Program};
 
 /// After so long a test gives up; nothing that is tested takes a tenth of it.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,9 +27,6 @@ pub const FILM: usize = 2 * PART + 12_345;
 pub fn film_byte(position: usize) -> u8 {
     (position ^ (position >> 8).wrapping_mul(31) ^ (position >> 16).wrapping_mul(17)) as u8
 }
-
-/// Listens on the loopback address, as the tests do.
-pub const ON_A_FREE_PORT: [&str; 4] = ["--host", "127.0.0.1", "--port", "0"];
 
 /// All threads of a server with this many workers: those of the pool, and main, content, signals,
 /// diagnostics and access log.
@@ -58,12 +58,11 @@ pub fn content() -> TempDir {
 
 /// A running server. It is killed when it is dropped.
 pub struct Server {
-    child: Child,
+    program: Program,
     pub address: SocketAddr,
     pub content: TempDir,
     /// What it says when it listens.
     pub start_line: String,
-    diagnostics: Receiver<String>,
 }
 
 impl Server {
@@ -85,18 +84,9 @@ impl Server {
 
     /// Starts this command, which serves the folder, and waits until it listens.
     pub fn spawn(content: TempDir, command: &mut Command) -> Self {
-        let mut child = command.stderr(Stdio::piped()).spawn().expect("the program starts");
-        let lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
-        let (tell, diagnostics) = unbounded();
-        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));
-        let (address, start_line) = loop {
-            let line: String = diagnostics.recv_timeout(PATIENCE).expect("a line that names the address");
-            if let Some((_, rest)) = line.split_once("http://") {
-                let address = rest.split('/').next().and_then(|address| address.parse().ok()).expect("an address");
-                break (address, line);
-            }
-        };
-        Server { child, address, content, start_line, diagnostics }
+        let program = Program::spawn(command).expect("the program starts");
+        let (address, start_line) = program.address_within(PATIENCE).expect("a line that names the address");
+        Server { program, address, content, start_line }
     }
 
     pub fn connect(&self) -> Client {
@@ -116,22 +106,17 @@ impl Server {
 
     /// Waits for a line of the program's diagnostics that contains this.
     pub fn wait_for_diagnostic(&self, text: &str) -> String {
-        loop {
-            let line = self.diagnostics.recv_timeout(PATIENCE).expect("a line of diagnostics");
-            if line.contains(text) {
-                return line;
-            }
-        }
+        self.program.diagnostic_within(text, PATIENCE).expect("a line of diagnostics")
     }
 
     pub fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).expect("the process exists");
+        self.program.signal(signal);
     }
 
     pub fn wait(&mut self) -> ExitStatus {
         let until = Instant::now() + PATIENCE;
         loop {
-            if let Some(status) = self.child.try_wait().expect("the process exists") {
+            if let Some(status) = self.program.child.try_wait().expect("the process exists") {
                 return status;
             }
             assert!(Instant::now() < until, "the program does not end");
@@ -143,14 +128,14 @@ impl Server {
     pub fn log(mut self) -> String {
         self.signal(Signal::TERM);
         let mut log = String::new();
-        self.child.stdout.take().expect("it is piped").read_to_string(&mut log).expect("a text");
+        self.program.child.stdout.take().expect("it is piped").read_to_string(&mut log).expect("a text");
         log
     }
 
     /// Lowers the limit of open files of the running server.
     pub fn limit_open_files(&self, limit: u64) {
         let limit = Rlimit { current: Some(limit), maximum: Some(limit) };
-        prlimit(Some(Pid::from_child(&self.child)), Resource::Nofile, limit).expect("it is ours");
+        prlimit(Some(Pid::from_child(&self.program.child)), Resource::Nofile, limit).expect("it is ours");
     }
 
     pub fn wait_for_threads(&self, workers: usize) {
@@ -158,7 +143,7 @@ impl Server {
     }
 
     pub fn threads(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("the process exists").count()
+        fs::read_dir(format!("/proc/{}/task", self.program.child.id())).expect("the process exists").count()
     }
 
     /// Descriptors that the server holds for its clients: connections and files of the content
@@ -183,18 +168,10 @@ impl Server {
 
     /// What the descriptors of the server lead to.
     pub fn links(&self) -> Vec<String> {
-        let entries = fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("the process exists");
+        let entries = fs::read_dir(format!("/proc/{}/fd", self.program.child.id())).expect("the process exists");
         // One that was closed meanwhile leads nowhere.
         let links = entries.filter_map(|entry| fs::read_link(entry.expect("an entry").path()).ok());
         links.map(|link| link.to_string_lossy().into_owned()).collect()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -209,9 +186,7 @@ pub fn reeld(content: &Path, flags: &[&str]) -> Command {
 pub fn program(wrapper: &[&str]) -> Command {
     // At run time .ci/run names a copy that another user may execute.
     let path = std::env::var("CARGO_BIN_EXE_reeld").unwrap_or_else(|_| env!("CARGO_BIN_EXE_reeld").into());
-    let mut words = wrapper.iter().copied().chain([&*path]);
-    let mut command = Command::new(words.next().expect("a program"));
-    command.args(words).stdin(Stdio::null());
+    let mut command = program::command(wrapper, Path::new(&path));
     // What the caller's environment says is not what is tested.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REELD_")) {
         command.env_remove(name);
