@@ -181,6 +181,11 @@ fn nothing_brings_epoll() {
     for name in ["epoll", "mio", "tokio", "polling", "async-io", "notify"] {
         assert!(!lock.contains(&format!("name = \"{name}\"")), "Cargo.lock has {name}");
     }
+    // rustix has it, behind the feature that poll(2) needs.
+    for (_, path, text) in rooms() {
+        let mut code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        assert!(!code.any(|line| line.to_lowercase().contains("epoll")), "{} uses epoll", path.display());
+    }
 }
 
 /// RUSTSEC-2025-0024: 0.5.12 to 0.5.14 can free memory twice.
