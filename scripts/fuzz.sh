@@ -19,8 +19,10 @@ for target in "${targets[@]}"; do
     # What it learns stays here for the next time; the seeds are only read.
     corpus=tests/fuzz/target/corpus/$target
     mkdir -p "$corpus"
+    # A connection begins with a head, so both start from the same seeds.
+    seeds=tests/fuzz/seeds/${target/#head/connection}
     outcome=clean
-    cargo +nightly fuzz run --fuzz-dir tests/fuzz --features libfuzzer "$target" "$corpus" "tests/fuzz/seeds/$target" -- \
+    cargo +nightly fuzz run --fuzz-dir tests/fuzz --features libfuzzer "$target" "$corpus" "$seeds" -- \
         -max_total_time="$seconds" -timeout=10 -print_final_stats=1 >"$log" 2>&1 || outcome=found
     number() { awk -v name="$1" '$1 == name { print $2 }' "$log"; }
     coverage=$({ grep -o 'cov: [0-9]*' "$log" || true; } | tail -1 | cut -d' ' -f2)
