@@ -127,12 +127,20 @@ impl Case {
         client.send(&self.said);
         if self.says_no_more {
             client.stream.shutdown(Shutdown::Write).expect("it is open");
+        } else if self.ends {
+            // It must not be answered.
+            client.get("/small.txt", "");
         }
         let mut answers = Vec::new();
         for status in &self.answers {
             let answer = self.next_answer(&mut client);
             assert_eq!(answer.status, *status, "{}", answer.head);
             assert_well_formed(&answer);
+            // RFC 9110 sections 15.5 and 15.6.
+            if answer.status >= 400 && !self.said.starts_with(b"HEAD ") {
+                assert_eq!(answer.field("Content-Type"), Some("text/plain; charset=utf-8"));
+                assert!(answer.body.ends_with(b".\n"), "it explains itself");
+            }
             answers.push(answer);
         }
         if self.ends {

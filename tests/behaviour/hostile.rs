@@ -30,7 +30,10 @@ fn paths() -> Vec<Case> {
         "/up/none/../../confidential/none",
     ]
     .into_iter()
-    .map(|target| case(9, get(target, "")).answers(&[403]).body("What is asked for is confidential.\n"))
+    .map(|target| {
+        let refused = case(9, get(target, "")).answers(&[403]).body("What is asked for is confidential.\n");
+        refused.without("ETag").without("Last-Modified").without("Location")
+    })
     .collect();
     [
         each(1, 400, &["/../etc/passwd", "/..", "/x/../../etc/passwd"]),

@@ -3,16 +3,6 @@
 use super::support::*;
 
 #[test]
-fn many_requests_on_one_connection() {
-    let server = Server::start(&["--workers", "1"]);
-    let mut client = server.connect();
-    for _ in 0..500 {
-        client.get("/small.txt", "");
-        assert_eq!(client.answer().body, b"small");
-    }
-}
-
-#[test]
 fn pipelined_requests_are_answered_in_order() {
     let server = Server::start(&["--workers", "2"]);
     let mut client = server.connect();
@@ -24,38 +14,6 @@ fn pipelined_requests_are_answered_in_order() {
         assert_eq!(client.answer().status, 404);
         client.answer().assert_film(0, PART);
         assert_eq!(client.answer().body, b"<!doctype html>");
-    }
-}
-
-#[test]
-fn a_request_may_come_byte_by_byte() {
-    let server = Server::start(&["--workers", "1"]);
-    let mut client = server.connect();
-    for byte in b"GET /film.mp4 HTTP/1.1\r\nHost: h\r\nRange: bytes=100-199\r\n\r\n" {
-        client.send([*byte]);
-    }
-    client.answer().assert_film(100, 100);
-}
-
-#[test]
-fn the_connection_ends_when_the_client_wants_it_to() {
-    let server = Server::start(&[]);
-    for (request, connection) in [
-        ("GET /small.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", "close"),
-        ("GET /small.txt HTTP/1.0\r\n\r\n", "close"),
-        ("GET /small.txt HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", "keep-alive"),
-    ] {
-        let mut client = server.connect();
-        client.send(request);
-        let answer = client.answer();
-        assert_eq!((answer.field("Connection"), &answer.body[..]), (Some(connection), &b"small"[..]));
-        assert!(answer.head.starts_with("HTTP/1.1 200 "));
-        if connection == "close" {
-            assert!(client.is_closed());
-        } else {
-            client.send(request);
-            assert_eq!(client.answer().status, 200);
-        }
     }
 }
 
