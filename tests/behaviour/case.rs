@@ -1,5 +1,5 @@
-//! One thing a client says, and what it must hear: a row of a table, named by its number in the
-//! list of requirements (RFC 9110 and 9112) or of hostile inputs.
+//! One thing a client says, and what it must hear: a row of a table. Its number is that of a
+//! sentence in `docs/http.md`, which every failure shows.
 
 use std::fs::{self, File};
 use std::net::Shutdown;
@@ -204,12 +204,51 @@ fn content() -> TempDir {
     folder
 }
 
+/// The sentences of a section of `docs/http.md`, the one with number 1 first.
+fn sentences(section: &str) -> Vec<String> {
+    let document = include_str!("../../docs/http.md");
+    let (_, text) = document.split_once(&format!("\n## {section}\n")).expect("docs/http.md has the section");
+    let text = text.split("\n## ").next().expect("it is not empty");
+    let mut sentences: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let item = line.split_once(". ").and_then(|(number, item)| Some((number.parse::<usize>().ok()?, item)));
+        if let Some((number, item)) = item {
+            assert_eq!(number, sentences.len() + 1, "{section} of docs/http.md has every number once, in order");
+            sentences.push(format!("{section}, {number}: {item}"));
+        } else if let (Some(rest), Some(sentence)) = (line.strip_prefix("    "), sentences.last_mut()) {
+            sentence.extend([" ", rest]);
+        }
+    }
+    sentences
+}
+
+/// Says which row it was if that panics.
+struct Row<'a> {
+    sentence: &'a str,
+    said: &'a [u8],
+}
+
+impl<'a> Row<'a> {
+    fn new(case: &'a Case, sentences: &'a [String]) -> Self {
+        Row { sentence: &sentences[case.number as usize - 1], said: &case.said }
+    }
+}
+
+impl Drop for Row<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}\nThe client said: {:.300}", self.sentence, self.said.escape_ascii().to_string());
+        }
+    }
+}
+
 /// Plays all cases against one server, and after each sees that it left nothing behind.
-pub fn play(cases: &[Case]) {
+pub fn play(section: &str, cases: &[Case]) {
+    let sentences = sentences(section);
     let server = Server::start_on(content(), &["--workers", "2", "--part-size", "100"]);
     server.wait_for_threads(2);
     for case in cases {
-        eprintln!("{}: {:.300}", case.number, case.said.escape_ascii().to_string());
+        let _row = Row::new(case, &sentences);
         case.play(&server);
         wait_until("descriptors are given back", || server.held() == 0);
         assert_eq!(server.threads(), threads_with(2));
@@ -219,18 +258,20 @@ pub fn play(cases: &[Case]) {
 /// Says everything that does not end the connection in two pieces, cut at every byte, and sees that
 /// it is answered as when it comes at once. Whether a worker sees one piece or two is chance here;
 /// `serve/tests.rs` has the same without chance.
-pub fn play_in_two_pieces(cases: &[Case]) {
+pub fn play_in_two_pieces(section: &str, cases: &[Case]) {
+    let sentences = sentences(section);
     let server = Server::start_on(content(), &["--workers", "2", "--part-size", "100"]);
     let mut client = server.connect();
     let mut cuts = 0;
     for case in cases.iter().filter(|case| !case.ends && case.said.len() < 1000) {
+        let _row = Row::new(case, &sentences);
         for cut in 0..case.said.len() {
             let (one, other) = case.said.split_at(cut);
             client.send(one);
             client.send(other);
             let answers: Vec<Answer> = case.answers.iter().map(|_| case.next_answer(&mut client)).collect();
             let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
-            assert_eq!(statuses, case.answers, "{}: {} cut at {cut}", case.number, case.said.escape_ascii());
+            assert_eq!(statuses, case.answers, "cut at {cut}");
             case.checks.iter().for_each(|check| check(&answers));
             cuts += 1;
         }
@@ -238,35 +279,24 @@ pub fn play_in_two_pieces(cases: &[Case]) {
     assert!(cuts > 1000, "there is much to cut: {cuts}");
 }
 
-/// The numbers of the list of `docs/http.md` that ends with `last`, each of which has a sentence.
-fn documented(last: u32) -> Vec<u32> {
-    let sections = include_str!("../../docs/http.md").split("\n## ").skip(1);
-    let lists = sections.map(|section| {
-        let items = section.lines().filter_map(|line| line.split_once('.'));
-        items.filter_map(|(number, text)| Some((number.parse().ok()?, text.trim()))).collect::<Vec<(u32, &str)>>()
-    });
-    let list = lists.into_iter().find(|list| list.last().is_some_and(|item| item.0 == last));
-    let list = list.unwrap_or_else(|| panic!("a list of docs/http.md ends with {last}"));
-    list.iter().for_each(|(number, text)| assert!(!text.is_empty(), "{number} has a sentence"));
-    list.into_iter().map(|(number, _)| number).collect()
-}
-
-/// Sees that every number of a list of `docs/http.md` is covered: by a case, by a test elsewhere,
-/// or with a reason why there is none; and that nothing has a number that the list lacks.
-pub fn assert_covered(last: u32, cases: &[Case], elsewhere: &[(u32, &str, &str)], none: &[(u32, &str)]) {
-    let documented = documented(last);
-    assert_eq!(documented, (1..=last).collect::<Vec<_>>(), "docs/http.md has every number once, in order");
-    for (_, file, test) in elsewhere {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
-        assert!(text.contains(&format!("#[test]\n    fn {test}(")) || text.contains(&format!("#[test]\nfn {test}(")));
-    }
+/// Sees that every sentence of a section of `docs/http.md` is covered: by a case, by a test
+/// elsewhere, or with a reason why there is none; and that nothing has a number without a sentence.
+pub fn assert_covered(section: &str, cases: &[Case], elsewhere: &[(u32, &str, &str)], none: &[(u32, &str)]) {
+    let sentences = sentences(section);
     let rows = cases.iter().map(|case| case.number).chain(elsewhere.iter().map(|row| row.0));
     for number in rows.chain(none.iter().map(|row| row.0)) {
-        assert!(documented.contains(&number), "{number} is in docs/http.md");
+        assert!((1..=sentences.len()).contains(&(number as usize)), "{section} of docs/http.md has no {number}");
     }
-    for number in documented {
+    for (number, file, test) in elsewhere {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let is_there =
+            text.contains(&format!("#[test]\n    fn {test}(")) || text.contains(&format!("#[test]\nfn {test}("));
+        assert!(is_there, "{file} has no test {test} for {}", sentences[*number as usize - 1]);
+    }
+    for (number, sentence) in (1..).zip(&sentences) {
         let tested = cases.iter().any(|case| case.number == number) || elsewhere.iter().any(|row| row.0 == number);
-        assert!(tested != none.iter().any(|row| row.0 == number), "{number} is covered, or there is a reason");
+        let has_reason = none.iter().any(|row| row.0 == number);
+        assert!(tested != has_reason, "either a test or a reason for none must be there for {sentence}");
     }
 }

@@ -1,9 +1,11 @@
-//! What attackers, scanners and broken clients send, input by input. The numbers are those of the
-//! list that the project goes by. After each case the threads and descriptors of the server are
-//! what they were, and the next request is answered.
+//! What attackers, scanners and broken clients send, input by input. The numbers are those of
+//! `docs/http.md`. After each case the threads and descriptors of the server are what they were, and
+//! the next request is answered.
 
 use super::case::*;
 use super::support::Answer;
+
+const SECTION: &str = "Hostile inputs";
 
 fn cases() -> Vec<Case> {
     [paths(), ranges(), framing(), limits()].into_iter().flatten().collect()
@@ -238,15 +240,15 @@ const NONE: &[(u32, &str)] = &[(18, "only Windows has such names")];
 
 #[test]
 fn every_hostile_input_is_answered_as_it_should() {
-    play(&cases());
+    play(SECTION, &cases());
 }
 
 #[test]
 fn hostile_inputs_come_in_any_two_pieces() {
-    play_in_two_pieces(&cases());
+    play_in_two_pieces(SECTION, &cases());
 }
 
 #[test]
 fn every_hostile_input_is_covered() {
-    assert_covered(54, &cases(), ELSEWHERE, NONE);
+    assert_covered(SECTION, &cases(), ELSEWHERE, NONE);
 }
