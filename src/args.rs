@@ -19,7 +19,8 @@ pub struct Args {
     #[argh(option, arg_name = "number")]
     pub port: Option<String>,
 
-    /// the address to listen on, or a name, for all its addresses (default: all, IPv6 and IPv4)
+    /// the address to listen on, or a host name for all of its addresses (default: all, IPv6 and
+    /// IPv4)
     #[argh(option, arg_name = "address")]
     pub host: Option<String>,
 
@@ -31,19 +32,19 @@ pub struct Args {
     #[argh(option, arg_name = "size")]
     pub part_size: Option<String>,
 
-    /// which answers are cut to a part: always, open-ended (only those to "bytes=N-") or never
+    /// which responses are cut to one part: always, open-ended (only to "bytes=N-") or never
     /// (default: always)
     #[argh(option, arg_name = "policy")]
     pub part_policy: Option<String>,
 
-    /// a folder in the content folder to refuse with 403, beside confidential/; it must exist; may
+    /// a folder in the content folder to refuse with 403, besides confidential/; it must exist; may
     /// be repeated
     #[argh(option, arg_name = "folder")]
     pub confidential: Vec<String>,
 
-    /// whose web pages may play what is served: '*' or an origin like https://films.example
+    /// an origin whose web pages may use the files, such as https://films.example, or '*' for all
     /// (default: none but its own)
-    // The text is the help, where a link has no brackets.
+    // The text is shown as help, where a link needs no brackets.
     #[allow(rustdoc::bare_urls)]
     #[argh(option, arg_name = "origin")]
     pub cors: Option<String>,
@@ -60,16 +61,16 @@ pub struct Args {
     #[argh(option, arg_name = "seconds")]
     pub head_timeout: Option<String>,
 
-    /// seconds in which a client must take at least 64 KiB of its answer (default: 60)
+    /// seconds within which a client must take at least 64 KiB of its response (default: 60)
     #[argh(option, arg_name = "seconds")]
     pub stall_timeout: Option<String>,
 
-    /// seconds to finish answers under way when the server ends (default: 30)
+    /// seconds to finish the responses under way at shutdown (default: 30)
     #[argh(option, arg_name = "seconds")]
     pub drain_timeout: Option<String>,
 
-    /// how files reach the clients: pread (through a buffer) or sendfile (moved by the kernel)
-    /// (default: pread)
+    /// how files are sent: pread (through a buffer) or sendfile (moved by the kernel) (default:
+    /// pread)
     #[argh(option, arg_name = "way")]
     pub transfer: Option<String>,
 
@@ -82,18 +83,18 @@ pub struct Args {
     pub version: bool,
 }
 
-/// The arguments ask for something else than serving.
+/// Arguments that end the program before it serves.
 #[derive(Debug, PartialEq, Eq)]
 pub enum EarlyExit {
-    /// A text to print: the help.
+    /// The help text to print.
     Help(String),
-    /// What is wrong with them.
+    /// What is wrong with the arguments.
     Wrong(String),
 }
 
 impl Args {
-    /// Reads the arguments behind the name of the program. Beside argh's `--flag value` this takes
-    /// `--flag=value`, and any bytes as the folder.
+    /// Parses the arguments after the program name. Unlike argh alone this accepts `--flag=value`
+    /// too, and any bytes as the folder.
     pub fn read(arguments: &[OsString]) -> Result<Self, EarlyExit> {
         let flags_end = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
         let mut words: Vec<Cow<str>> = Vec::new();

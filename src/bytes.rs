@@ -1,9 +1,9 @@
-//! An amount of bytes as people write it: `5MiB`.
+//! A number of bytes as people write it: `5MiB`.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// An amount of bytes.
+/// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(pub u64);
 
@@ -23,7 +23,7 @@ const UNITS: [(&str, u64); 7] = [
 impl FromStr for Bytes {
     type Err = ();
 
-    /// Reads a whole number with an optional unit: `5MiB`, `512 KiB`, `5242880`. Fails on anything
+    /// Parses a whole number with an optional unit: `5MiB`, `512 KiB`, `5242880`. Fails on anything
     /// else and on overflow.
     fn from_str(text: &str) -> Result<Self, ()> {
         let (digits, factor) = UNITS
@@ -43,8 +43,8 @@ impl FromStr for Bytes {
 }
 
 impl fmt::Display for Bytes {
-    /// Writes the largest binary unit that fits: exact where the amount is whole in it, else with
-    /// one decimal.
+    /// Uses the largest binary unit that fits, with one decimal if the number is not a multiple of
+    /// it.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, factor) = UNITS[..3].iter().rev().find(|(_, factor)| self.0 >= *factor).unwrap_or(&("B", 1));
         if self.0.is_multiple_of(*factor) {

@@ -1,4 +1,4 @@
-//! From flags and environment to a configuration that is valid.
+//! Turns flags and environment into a valid configuration.
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv6Addr};
@@ -30,7 +30,7 @@ pub struct Config {
 /// The part size that players are known to work with.
 const PART: Bytes = Bytes(5 * 1024 * 1024);
 
-/// A year: more is a mistake, and could not be added to a point in time.
+/// A year. More is a mistake, and could overflow when it is added to an `Instant`.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// More threads than this are a mistake: connections wait in the pollers, not in the pool.
@@ -42,8 +42,7 @@ const MOST_CONNECTIONS: usize = 1_000_000;
 impl Config {
     /// Merges the flags with the environment.
     ///
-    /// Fails with one sentence that says which value, or which variable, is wrong and what would be
-    /// right.
+    /// Fails with one sentence that names the wrong value or variable and says what would be right.
     pub fn new(args: Args, environment: &Environment) -> Result<Self, String> {
         let given = |name, flag: Option<String>| environment.setting(name, flag.map(OsString::from));
         let content = environment.setting("content", args.content).value.unwrap_or_else(|| "content".into());
@@ -122,9 +121,8 @@ fn positive_seconds(text: &str) -> Option<Duration> {
     (!time.is_zero() && time <= LONGEST).then_some(time)
 }
 
-/// Whether this is an IP address, with an interface behind a link-local one (RFC 4007 section 11),
-/// or may be a host name (RFC 1123 section 2.1). A name that ends in a number would be a mistyped
-/// IPv4 address.
+/// Whether this is an IP address, possibly with a zone (RFC 4007 section 11), or can be a host name
+/// (RFC 1123 section 2.1). A name that ends in a number is taken for a mistyped IPv4 address.
 fn is_host(text: &str) -> bool {
     if let Some((address, interface)) = text.split_once('%') {
         return address.parse::<Ipv6Addr>().is_ok() && !interface.is_empty();

@@ -1,4 +1,4 @@
-//! Settings: a flag or else a variable of the environment, `--port` or else `REELD_PORT`.
+//! Settings from flags, or else from environment variables: `--port`, or else `REELD_PORT`.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,11 +13,11 @@ const PREFIX: &str = "REELD_";
 #[derive(Debug)]
 pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
-    /// The variables that were asked for, which are all that there can be.
+    /// The variables that were looked up: all that reeld knows.
     known: RefCell<BTreeSet<String>>,
 }
 
-/// A value that may have been given, and where.
+/// A value that may be set, and where it was set.
 #[derive(Debug)]
 pub struct Setting {
     /// The flag or the variable.
@@ -26,24 +26,23 @@ pub struct Setting {
 }
 
 impl Environment {
-    /// Takes the variables that are for us out of those of a process.
+    /// Selects the variables for reeld from those of a process.
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let ours = variables.into_iter().filter(|(name, _)| name.as_bytes().starts_with(PREFIX.as_bytes()));
         Environment { variables: ours.collect(), known: RefCell::default() }
     }
 
-    /// The setting of this name, which is that of its flag. The flag wins.
+    /// The setting with this name, which is that of its flag. The flag wins over the variable.
     pub fn setting(&self, name: &str, flag: Option<OsString>) -> Setting {
         let variable = name.replace('-', "_").to_ascii_uppercase();
         let place = format!("{PREFIX}{variable}");
-        // Set but empty counts as not set: that is how an environment file unsets.
+        // An empty variable counts as not set: an environment file cannot unset one otherwise.
         let value = self.variables.get(&OsString::from(&place)).filter(|value| !value.is_empty()).cloned();
         self.known.borrow_mut().insert(variable);
         if flag.is_some() { Setting { place: format!("--{name}"), value: flag } } else { Setting { place, value } }
     }
 
-    /// Fails if there is a variable that was never asked for: it may be the misspelt name of one
-    /// that hides a folder.
+    /// Fails if a variable was never looked up: it may be misspelt, and meant to hide a folder.
     pub fn check_all_known(&self) -> Result<(), String> {
         let known = self.known.borrow();
         for name in self.variables.keys() {
@@ -61,8 +60,8 @@ impl Environment {
 }
 
 impl Setting {
-    /// The value as `read` understands it, or the default where there is none. Fails with a
-    /// sentence that says what it must be.
+    /// The value as parsed by `read`, or the default if it is not set. Fails with a sentence that
+    /// says what it must be.
     pub fn read<T>(self, default: T, read: impl Fn(&str) -> Option<T>, expected: &str) -> Result<T, String> {
         let Setting { place, value } = self;
         let Some(value) = value else { return Ok(default) };

@@ -1,4 +1,4 @@
-//! Why the command failed: the exit codes of sysexits.h, and a sentence.
+//! Why the command failed: an exit code of sysexits.h, and a sentence.
 
 use std::io;
 use std::path::Path;
@@ -28,12 +28,12 @@ impl Failure {
         Failure::new(USAGE, sentence)
     }
 
-    /// The system refused something: `what` says what cannot be done.
+    /// The system refused something; `what` says what could not be done.
     pub fn system(what: &str, error: &io::Error) -> Self {
         Failure::new(OS_ERROR, format!("{what}: {error}"))
     }
 
-    /// The limit of open files is too low to work.
+    /// The limit of open files is too low to serve.
     pub fn too_few_descriptors(limit: u64) -> Self {
         let smallest = file_limit::SMALLEST;
         Failure::new(
@@ -61,8 +61,8 @@ impl Failure {
         }
     }
 
-    /// The address cannot be listened on. What may change by itself, such as an interface or a name
-    /// server that is not up yet, is an error of the system: systemd tries again then.
+    /// Listening on the address failed. What may change by itself, such as an interface or a name
+    /// server that is not up yet, is a system error, so that systemd tries again.
     pub fn no_address(host: Option<&str>, port: u16, error: &io::Error) -> Self {
         match (error.kind(), host) {
             (io::ErrorKind::AddrInUse, _) => Failure::new(

@@ -1,26 +1,26 @@
 //! reeld streams a folder of media over HTTP/1.1 from a fixed pool of blocking threads, without
-//! epoll and without an async runtime. However many clients hang on, the number of threads, the
-//! memory and the time that a new client waits stay bounded.
+//! epoll and without an async runtime. However many clients stay connected, the number of threads,
+//! the memory and the time that a new client waits stay bounded.
 //!
-//! The rooms, from the top floor to the ground; each imports only from rooms below it, and a test
-//! holds that:
+//! The modules, from the top layer down. Each imports only from layers below its own; a test
+//! enforces that:
 //!
-//! | floor | room | what lives there |
+//! | layer | modules | contents |
 //! |---|---|---|
 //! | 6 | `main.rs`, `failure.rs` | the command: configuration → sockets → server → exit code |
-//! | 5 | [`config`] | flags and environment → a configuration that is valid |
-//! | 4 | [`args`], [`environment`] | the flags as typed, and the variables that stand for them |
+//! | 5 | [`config`] | flags and environment → a valid configuration |
+//! | 4 | [`args`], [`environment`] | the command-line flags, and the variables that replace them |
 //! | 3 | [`serve`] | acceptor, channel, workers, pollers: how requests share the threads |
 //! | 2 | [`ops`] | what the operator sees and does: access log, diagnostics, signals, limits of the system |
 //! | 1 | [`site`] | what is served: the index, opening files, what may block, what is hidden |
-//! | 0 | [`http`] | what HTTP says: pure functions and closed enums |
-//! | −1 | [`limits`], [`bytes`], [`nearest`] | what a peer can grow, its unit, near names |
+//! | 0 | [`http`] | the rules of HTTP: pure functions and closed enums |
+//! | −1 | [`limits`], [`bytes`], [`nearest`] | limits of what a peer can grow, byte units, spelling suggestions |
 //!
-//! A request is a value that changes its type as it walks through: the bytes of a connection become
-//! a [`Request`](http::Request), its target a [`Resource`](site::Resource) that was opened, both
-//! together a [`Response`](http::Response) that is decided whole before a byte is written, and that
-//! a transfer. `serve/connection/exchange.rs` is the road of a request, `serve/connection/mod.rs`
-//! the life of a connection; begin with these two.
+//! A request changes its type on the way: the bytes of a connection are parsed into a
+//! [`Request`](http::Request), its target is opened as a [`Resource`](site::Resource), both decide
+//! a [`Response`](http::Response) before a byte of it is written, and the response becomes a
+//! transfer. Begin with `serve/connection/exchange.rs`, the path of a request, and
+//! `serve/connection/mod.rs`, the life of a connection.
 //!
 //! ```text
 //!            accept                recv                       park (no progress, others wait)

@@ -1,64 +1,65 @@
-//! Every quantity that a peer can grow, with its limit, its unit and the reason for it.
+//! The limit of every quantity that a peer can grow, with its unit and reason.
 
 use std::time::Duration;
 
-/// Bytes of a request line, its CRLF not counted; beyond it 414. RFC 9112 section 3 recommends to
-/// support at least 8,000.
+/// Bytes of a request line without its CRLF; a longer one is 414. RFC 9112 section 3 recommends at
+/// least 8,000.
 pub const REQUEST_LINE_MAX: usize = 8 * 1024;
 
-/// Bytes of a request head from its first byte to the empty line; beyond it 431. Browsers with many
-/// cookies stay below 8 KiB.
+/// Bytes of a request head up to and including the empty line; a larger one is 431. Browsers with
+/// many cookies stay below 8 KiB.
 pub const HEAD_MAX: usize = 16 * 1024;
 
-/// Field lines of a request head; beyond it 431. Browsers send about 15.
+/// Field lines of a request head; more are 431. Browsers send about 15.
 pub const FIELDS_MAX: usize = 100;
 
-/// Empty lines skipped before a request line. RFC 9112 section 2.2 asks for at least one; more is
-/// no HTTP client.
+/// Empty lines skipped before a request line. RFC 9112 section 2.2 asks for at least one; no HTTP
+/// client sends more than these.
 pub const EMPTY_LINES_MAX: usize = 4;
 
-/// Bytes of a method name; a longer one is no method we know: 501 (RFC 9112 section 3).
+/// Bytes of a method name; a longer one cannot be a known method and is 501 (RFC 9112 section 3).
 pub const METHOD_MAX: usize = 32;
 
-/// Bytes of request heads that have begun and wait for the rest; beyond it the oldest are evicted
-/// with 408. All of 4,096 connections could otherwise hold [`HEAD_MAX`] each.
+/// Bytes of all unfinished request heads; beyond it the oldest are evicted with 408. Otherwise each
+/// of 4,096 connections could hold [`HEAD_MAX`].
 pub const UNFINISHED_HEADS_MAX: usize = 8 * 1024 * 1024;
 
 /// Ranges of one Range field; a field with more is ignored (RFC 9110 section 14.2). PDF readers ask
-/// for some five.
+/// for about five.
 pub const RANGES_MAX: usize = 16;
 
-/// Bytes of a request body that are read and dropped to keep a connection, with the framing of its
-/// chunks; a longer body costs its sender the connection.
+/// Bytes of a request body, chunk framing included, that are read and dropped to keep the
+/// connection; after a longer body it closes.
 pub const DROPPED_BODY_MAX: u64 = 64 * 1024;
 
-/// Bytes of a line of a chunked body, its LF not counted: a chunk size with its extensions, or a
-/// trailer field. Beyond it 400. Signatures of chunks take some 90 bytes; Go's net/http has the
-/// same limit.
+/// Bytes of a line of chunked framing without its LF: a chunk size with extensions, or a trailer
+/// field. A longer one is 400. Chunk signatures take about 90 bytes; Go's net/http has the same
+/// limit.
 pub const CHUNK_LINE_MAX: usize = 4 * 1024;
 
-/// Bytes read and dropped after a final answer, so that they do not destroy it (RFC 9112 section
-/// 9.6).
+/// Bytes read and dropped after the last response, so that a reset does not destroy it (RFC 9112
+/// section 9.6).
 pub const LINGER_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// How long a connection may linger after the answer to a request that was not read, and once the
-/// server ends; nginx waits 5 s for each read. After any other final answer the client has the time
-/// of `--stall-timeout` to take it.
+/// How long a connection may linger after an error response to an unread request, and during
+/// shutdown; nginx waits 5 s for each read. After any other last response a client has
+/// `--stall-timeout` to take it.
 pub const LINGER_TIME: Duration = Duration::from_secs(5);
 
-/// Bytes that a reader must take within `--stall-timeout` to be alive, so that one byte a second is
-/// not.
+/// Bytes that a client must take within `--stall-timeout` to count as alive, so that one byte a
+/// second does not.
 pub const STALL_PROGRESS: u64 = 64 * 1024;
 
-/// Bytes of a file in the file cache, at most: pages, scripts, playlists, pictures of a gallery.
+/// Size in bytes of the largest file that is cached: enough for pages, scripts, playlists and
+/// gallery pictures.
 pub const CACHED_FILE_MAX: usize = 16 * 1024;
 
-/// Bytes of the file cache, at most, with what it takes to hold them.
+/// Bytes of the file cache, bookkeeping included.
 pub const FILE_CACHE_MAX: usize = 2 * 1024 * 1024;
 
-/// Descriptors that pin cached files and their folders, at most, where this many files may be open;
-/// where fewer than 1,024 may be, connections need them more. Files beyond are validated by a walk
-/// along their path, which costs some 1 µs more.
+/// Descriptors that may pin cached files and their folders under this limit of open files; below
+/// 1,024 connections need them more. Other cached files are validated by resolving their path,
+/// which costs about 1 µs more.
 pub const fn pinned_descriptors_max(open_files_max: Option<u64>) -> usize {
     match open_files_max {
         Some(0..1024) => 0,
@@ -66,40 +67,40 @@ pub const fn pinned_descriptors_max(open_files_max: Option<u64>) -> usize {
     }
 }
 
-/// Age at which the content of a cached file is read again. What is written through shared memory
-/// (mmap(2)) into a page that is dirty already leaves no new time, so the times of a file do not
-/// tell it.
+/// Age at which a cached file is read again. A write through mmap(2) into a dirty page does not
+/// change the times of the file, so validation cannot see it.
 pub const CACHED_CONTENT_MAX_AGE: Duration = Duration::from_secs(5);
 
-/// Time that opening a file waits for the end of its lease. Samba gives up its write leases within
+/// How long opening a file waits for a lease on it. Samba gives up its write leases within
 /// milliseconds; the kernel breaks them after 45 s (proc(5), lease-break-time).
 pub const LEASE_WAIT: Duration = Duration::from_secs(5);
 
-/// Connections beyond `--max-connections` that are answered 503 at once, at most; further ones wait
-/// in the backlog.
+/// At most this many connections over `--max-connections` are answered 503 at once; more wait in
+/// the listen backlog.
 pub const SHED_MAX: usize = 256;
 
-/// The same however low `--max-connections` is: a low limit is no reason to keep others waiting.
+/// The least that [`SHED_MAX`] is reduced to: a low `--max-connections` is no reason to keep others
+/// waiting.
 pub const SHED_MIN: usize = 16;
 
-/// Connections that the kernel keeps for the acceptor; std's 128 is too small for a burst of 500
-/// (listen(2)).
+/// The listen backlog (listen(2)); std's 128 is too small for a burst of 500 connections.
 pub const BACKLOG: i32 = 4096;
 
-/// Bytes in a socket that the network has not yet taken, at most (tcp(7), TCP_NOTSENT_LOWAT).
-/// Without it a reader that pauses pins some 4 MB of kernel memory; bytes in flight are not limited
-/// by it.
+/// Unsent bytes in a socket (tcp(7), TCP_NOTSENT_LOWAT). Without this limit a paused reader pins
+/// about 4 MB of kernel memory. Bytes in flight do not count.
 pub const UNSENT_MAX: u32 = 192 * 1024;
 
-/// The same for a few large transfers, which it saves 5 to 20 % of the processor time.
+/// The same for the first [`FEW_TRANSFERS`] large transfers: it saves them 5 to 20 % of the
+/// processor time.
 pub const UNSENT_MAX_OF_FEW: u32 = 1024 * 1024;
 
-/// How many are few: with twice as many, 500 readers that pause pin 0.33 MB each rather than 0.31.
+/// Transfers with [`UNSENT_MAX_OF_FEW`]. With twice as many, 500 paused readers pin 0.33 MB each
+/// instead of 0.31.
 pub const FEW_TRANSFERS: usize = 16;
 
-/// Bytes of a peer's text (request line, referer, user agent) that one access-log field shows.
+/// Bytes of a peer's text (request line, referer, user agent) in an access log field.
 pub const LOG_FIELD_MAX: usize = 1024;
 
-/// Bytes of access log or diagnostics that wait for a slow standard output or standard error,
-/// beside those that are being written; lines beyond it are dropped and counted.
+/// Bytes of access log or diagnostics queued for a slow standard output or standard error, besides
+/// those being written; further lines are dropped and counted.
 pub const OUTPUT_QUEUE_MAX: usize = 4 * 1024 * 1024;

@@ -23,7 +23,7 @@ mod failure;
 
 use failure::Failure;
 
-/// How long the start waits for the content folder, to exit with what is wrong with it.
+/// How long the start waits for the content folder, so that it can exit if the folder is wrong.
 const OPEN_WAIT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
@@ -47,7 +47,7 @@ fn run(diagnostics: &NonBlockingWriter) -> Result<(), Failure> {
         Err(EarlyExit::Help(help)) => return print(&help),
         Err(EarlyExit::Wrong(sentence)) => {
             let what = sentence.trim_end_matches('.');
-            return Err(Failure::usage(format!("{what}; `reeld --help` lists what can be said")));
+            return Err(Failure::usage(format!("{what}; `reeld --help` lists the flags")));
         }
     };
     if args.version {
@@ -64,7 +64,7 @@ fn run(diagnostics: &NonBlockingWriter) -> Result<(), Failure> {
 }
 
 /// Opens the content folder on a thread that then watches it until the server ends. If the folder
-/// does not answer soon, the server listens all the same, and serves it when it does.
+/// does not answer soon, the server listens anyway and serves it once it does.
 fn open_site(config: &Config, stop: &Arc<Shutdown>) -> Result<Arc<Site>, Failure> {
     let system = |error| Failure::system("cannot start", &error);
     let site = Arc::new(Site::new(config.content.clone(), config.access_rules.clone()));
@@ -127,7 +127,7 @@ fn serve_until_shutdown(
     Ok(())
 }
 
-/// The one line at the start.
+/// Prints the line at the start.
 fn announce(config: &Config, addresses: &[SocketAddr]) {
     let urls: Vec<String> = addresses.iter().map(url).collect();
     log::info!(
@@ -147,7 +147,7 @@ fn url(address: &SocketAddr) -> String {
     }
 }
 
-/// Lowers the number of connections to what the system allows to be open, and says so.
+/// Lowers the number of connections to what the limit of open files allows, with a warning.
 fn fit_connections(config: &mut Config) -> Result<(), Failure> {
     let Some(limit) = file_limit::raise() else { return Ok(()) };
     let most = file_limit::connections(limit).ok_or_else(|| Failure::too_few_descriptors(limit))?;

@@ -1,7 +1,7 @@
-//! The name that was meant by a misspelt one.
+//! Suggests the name that a misspelt one was meant to be.
 
-/// Of some names the one that `name` is a misspelling of, whatever their case; None if more than a
-/// third of it is wrong.
+/// The candidate that `name` is a misspelling of, ignoring case; None if more than a third of it
+/// differs.
 pub fn nearest<S: AsRef<str>>(name: &str, names: impl IntoIterator<Item = S>) -> Option<S> {
     let name = name.to_lowercase();
     let most = (name.chars().count() / 3).max(1);

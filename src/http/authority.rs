@@ -3,9 +3,9 @@
 
 use std::net::Ipv6Addr;
 
-/// Splits an authority into host and port; the port is empty if there is none. None for an empty
-/// host, which an http URL must not have (RFC 9110 section 4.2.1), for user information, and for
-/// characters that no host name has.
+/// Splits an authority into host and port; the port is empty if there is none. None if the host is
+/// empty, which no http URL may have (RFC 9110 section 4.2.1), and for user information or
+/// characters that a host name cannot have.
 pub fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = if text.starts_with(b"[") {
         text.iter().position(|&byte| byte == b']')? + 1

@@ -1,4 +1,4 @@
-//! The chunked transfer coding (RFC 9112 section 7.1): where a body ends that is to be dropped.
+//! The chunked transfer coding (RFC 9112 section 7.1): finds the end of a body that is dropped.
 
 use super::fields::is_token;
 use crate::limits::{CHUNK_LINE_MAX, DROPPED_BODY_MAX};
@@ -7,15 +7,15 @@ use crate::limits::{CHUNK_LINE_MAX, DROPPED_BODY_MAX};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decoder {
     state: State,
-    /// Bytes of the chunk that are still to come; while its size is read, the size so far.
+    /// Bytes of the chunk still to come; the size so far while the chunk size is being read.
     chunk: u64,
     /// Bytes of the line so far.
     line: usize,
-    /// Bytes of the body that may still come, those of the framing as well.
+    /// Bytes of the body that may still come, framing included.
     budget: u64,
 }
 
-/// Why the end of a body is not found.
+/// Why the end of a body cannot be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
     /// It violates RFC 9112 section 7.1, so its end is unknown.
@@ -96,7 +96,7 @@ impl Decoder {
                 State::Size
             }
             (State::Size | State::SizeSpace, b' ' | b'\t') => State::SizeSpace,
-            // Unknown extensions are ignored (RFC 9112 section 7.1.1), and here all are unknown.
+            // Unknown extensions are ignored (RFC 9112 section 7.1.1); reeld knows none.
             (State::Size | State::SizeSpace, b';') => State::Extension,
             (State::Size | State::Extension, b'\r') => State::SizeLf,
             (State::Extension, _) if is_text(byte) => State::Extension,
@@ -116,7 +116,7 @@ impl Decoder {
     }
 }
 
-/// What a field value may have (RFC 9110 section 5.5).
+/// Whether a field value may contain this byte (RFC 9110 section 5.5).
 fn is_text(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
@@ -139,7 +139,7 @@ mod tests {
         Ok(decoder.is_complete().then_some(length))
     }
 
-    /// The same, and that it does not depend on how the body comes.
+    /// The same, after checking that it does not depend on how the body is split.
     fn decoded_in_any_pieces(body: &[u8]) -> Result<Option<usize>, Error> {
         let at_once = decoded([body]);
         for cut in 0..=body.len() {

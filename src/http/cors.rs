@@ -1,30 +1,29 @@
-//! Which web pages of other sites may play what is served: CORS (the Fetch standard, section 3.2).
+//! Which other web sites may use the files: CORS (the Fetch standard, section 3.2).
 
 use std::str::FromStr;
 
 use super::authority;
 
-/// The origin whose pages may read the answers, or `*` for all.
+/// The origin whose pages may read responses, or `*` for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cors(String);
 
-/// What a script may see beyond the few fields that it always sees.
+/// Response fields that a script may read besides the CORS-safelisted ones.
 const EXPOSED: &str = "Content-Range, Content-Length, Accept-Ranges, ETag";
 
-/// What a player may send beyond the few fields that it always may. `bytes=a-b` is one of those
-/// only in newer browsers.
+/// Request fields that a player may send besides the CORS-safelisted ones. A simple Range such as
+/// `bytes=a-b` is safelisted in newer browsers only.
 const ALLOWED: &str = "Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, Cache-Control";
 
-/// Seconds for which the answer to a preflight holds: the longest that a browser keeps it (Firefox;
-/// Chromium two hours).
+/// Seconds for which a preflight response may be cached: the longest that any browser honours
+/// (Firefox; Chromium stops at two hours).
 const MAX_AGE: &str = "86400";
 
 impl FromStr for Cors {
     type Err = ();
 
-    /// Reads `*` or an origin as browsers send it, because they compare it byte for byte:
-    /// `https://films.example`, in lower case, without a path and without the port that goes
-    /// without saying.
+    /// Reads `*` or an origin exactly as browsers send it, because they compare byte for byte:
+    /// `https://films.example`, in lower case, without a path or the default port.
     fn from_str(text: &str) -> Result<Self, ()> {
         let is_origin = text.split_once("://").is_some_and(|(scheme, authority)| {
             let (host, port) = match authority.rsplit_once(':') {
@@ -46,10 +45,9 @@ impl FromStr for Cors {
 }
 
 impl Cors {
-    /// Writes the fields of an answer; `preflight` says that it is to a question whether the real
-    /// request may be sent.
+    /// Writes the CORS fields of a response; `preflight` marks the response to a preflight request.
     pub fn write(&self, out: &mut String, preflight: bool) {
-        // It does not depend on the Origin of the request, so there is no need for Vary.
+        // The value does not depend on the Origin of the request, so Vary is not needed.
         out.extend(["Access-Control-Allow-Origin: ", &self.0, "\r\n"]);
         if preflight {
             out.push_str("Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n");

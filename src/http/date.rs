@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// 9999-12-31T23:59:59Z in seconds: the last date that four digits of a year can show.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// Shows a time as IMF-fixdate. Times outside 1970 to 9999 show the nearest date inside, because
-/// httpdate 1.0.3 panics on them and a file may have any time.
+/// Formats a time as IMF-fixdate. Times outside 1970 to 9999 are clamped, because httpdate 1.0.3
+/// panics on them and a file may have any time.
 pub struct ImfDate(pub SystemTime);
 
 impl fmt::Display for ImfDate {
@@ -17,10 +17,10 @@ impl fmt::Display for ImfDate {
     }
 }
 
-/// Dates that each thread remembers: the one of now, and those of the files that are asked for.
+/// Formatted dates that each thread caches: the current one, and those of requested files.
 const REMEMBERED: usize = 64;
 
-/// Lends the text of a time as [`ImfDate`] shows it.
+/// Calls `use_it` with a time as [`ImfDate`] formats it.
 pub fn with_text<T>(time: SystemTime, use_it: impl FnOnce(&str) -> T) -> T {
     thread_local! {
         static DATES: RefCell<[(u64, String); REMEMBERED]> = const {
@@ -42,8 +42,8 @@ pub fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().min(LAST_SECOND)
 }
 
-/// Reads any of the three forms of an HTTP date as seconds since 1970; None for anything else. The
-/// weekday may be a wrong one, as recipients are to be robust (RFC 9110 section 5.6.7).
+/// Reads any of the three forms of an HTTP date as seconds since 1970; None for anything else. A
+/// wrong weekday is accepted, as recipients are asked to be robust (RFC 9110 section 5.6.7).
 pub fn parse(text: &[u8], now: SystemTime) -> Option<u64> {
     let is_short = |word: &str| WEEKDAYS.iter().any(|name| name[..3] == *word);
     let words: Vec<&str> = std::str::from_utf8(text).ok()?.trim().split(' ').collect();
@@ -70,7 +70,7 @@ pub fn parse(text: &[u8], now: SystemTime) -> Option<u64> {
     }
 }
 
-/// Seconds since 1970 of a date of the Gregorian calendar from then on.
+/// Seconds since 1970 of a Gregorian date; None before 1970.
 fn date(year: u64, month: &str, day: u64, time: &str) -> Option<u64> {
     let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let months = [31, if is_leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
@@ -123,7 +123,7 @@ mod tests {
     fn a_date_that_is_remembered_is_the_one_that_is_shown() {
         let mut written = String::new();
         let mut shown = String::new();
-        // By turns, so that some are remembered and some have been forgotten.
+        // Alternating, so that some are cached and some have been replaced.
         for second in [1, 2, 1, 1 + REMEMBERED as u64, 1, u64::from(u32::MAX), 1 << 60] {
             let time = UNIX_EPOCH + Duration::from_secs(second);
             with_text(time, |text| written.push_str(text));

@@ -1,7 +1,7 @@
 //! What a request head consists of: method, version, and field lines with the lists and tokens in
 //! them.
 
-/// What a request asks to be done with its target.
+/// The method of a request, as far as it matters to a file server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     Get,
@@ -44,8 +44,8 @@ impl<'a> Fields<'a> {
         self.0.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
     }
 
-    /// The value of a field that is no list; None if it is absent, and also if it is repeated,
-    /// because then no line can be preferred to the others (RFC 9110 section 5.3).
+    /// The value of a field that is not a list; None if it is absent, or repeated, because no line
+    /// takes precedence over the others (RFC 9110 section 5.3).
     pub fn only(&self, name: &'static str) -> Option<&'a [u8]> {
         let mut values = self.every(name);
         values.next().filter(|_| values.next().is_none())

@@ -1,26 +1,26 @@
-//! Where a request ends and whether its connection goes on (RFC 9112 sections 6 and 9).
+//! Where a request ends, and whether its connection persists (RFC 9112 sections 6 and 9).
 
 use super::chunked::{self, Decoder};
 use super::fields::{Fields, Method, Version};
 use super::status::{Refusal, Status};
 use crate::limits::DROPPED_BODY_MAX;
 
-/// The content of a request. A file server needs none, so it is dropped, or left unread with the
-/// rest of the connection.
+/// The content of a request. A file server has no use for it: it is read and dropped, or left
+/// unread and the connection closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     None,
     /// To be read and dropped before the next request.
     Dropped(Discard),
-    /// Well framed, but not worth reading, or waiting for a 100 that will not come: the connection
-    /// ends after the answer.
+    /// Well framed, but too long to read, or held back for a 100 that will not be sent: the
+    /// connection closes after the response.
     Unread,
 }
 
-/// What is still to be dropped of a request's content.
+/// The part of a request's content that still has to be dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Discard {
-    /// Bytes of a content whose length was announced.
+    /// Bytes left of a content with Content-Length.
     Length(u64),
     Chunked(Decoder),
 }
@@ -36,7 +36,7 @@ impl Discard {
         }
     }
 
-    /// Consumes `bytes` and returns how many belong to the content: all, unless it ends here.
+    /// Consumes `bytes` and returns how many belong to the content: all, unless it ends in them.
     pub fn advance(&mut self, bytes: &[u8]) -> Result<usize, chunked::Error> {
         match self {
             Discard::Length(left) => {
@@ -49,7 +49,7 @@ impl Discard {
     }
 }
 
-/// The content that the fields announce. Whatever two readers could understand differently is
+/// The content that the fields announce. Framing that two recipients could read differently is
 /// refused.
 pub(super) fn content(version: Version, fields: &Fields) -> Result<Content, Refusal> {
     let length = content_length(fields)?;
@@ -63,11 +63,11 @@ pub(super) fn content(version: Version, fields: &Fields) -> Result<Content, Refu
             Some(_) => Content::Unread,
         }
     };
-    // RFC 9110 section 10.1.1: a 1.0 client cannot expect; to others the final status is answer
-    // enough.
+    // RFC 9110 section 10.1.1: Expect is ignored in HTTP/1.0; otherwise a final status may replace
+    // the 100.
     if version == Version::Http11 && fields.has("expect") {
         if !fields.members("expect").all(|word| word.eq_ignore_ascii_case(b"100-continue")) {
-            return Err(Refusal::close(Status::ExpectationFailed, "The only expectation met here is 100-continue."));
+            return Err(Refusal::close(Status::ExpectationFailed, "The only supported expectation is 100-continue."));
         }
         if content != Content::None {
             return Ok(Content::Unread);
@@ -76,7 +76,7 @@ pub(super) fn content(version: Version, fields: &Fields) -> Result<Content, Refu
     Ok(content)
 }
 
-/// RFC 9112 section 6.1 and 6.3.
+/// Accepts chunked alone (RFC 9112 sections 6.1 and 6.3).
 fn check_transfer_encoding(version: Version, fields: &Fields, length: Option<u64>) -> Result<(), Refusal> {
     if version == Version::Http10 {
         return Err(Refusal::malformed("HTTP/1.0 has no Transfer-Encoding."));
@@ -91,8 +91,8 @@ fn check_transfer_encoding(version: Version, fields: &Fields, length: Option<u64
     }
     match (chunked, ends_in_chunked, others) {
         (1, true, 0) => Ok(()),
-        (1, true, _) => Err(Refusal::close(Status::NotImplemented, "The only transfer coding known here is chunked.")),
-        _ => Err(Refusal::malformed("The Transfer-Encoding of the request does not end in one chunked.")),
+        (1, true, _) => Err(Refusal::close(Status::NotImplemented, "The only supported transfer coding is chunked.")),
+        _ => Err(Refusal::malformed("The Transfer-Encoding of the request must be chunked, once and last.")),
     }
 }
 
@@ -100,16 +100,16 @@ fn check_transfer_encoding(version: Version, fields: &Fields, length: Option<u64
 /// either).
 fn content_length(fields: &Fields) -> Result<Option<u64>, Refusal> {
     let mut lengths = fields.every("content-length");
-    let length = lengths
-        .next()
-        .map(|value| digits(value).ok_or(Refusal::malformed("The Content-Length of the request is not one number.")));
+    let length = lengths.next().map(|value| {
+        digits(value).ok_or(Refusal::malformed("The Content-Length of the request is not a valid number."))
+    });
     if lengths.next().is_some() {
         return Err(Refusal::malformed("The request has more than one Content-Length."));
     }
     length.transpose()
 }
 
-/// A number of digits only; None also where it does not fit.
+/// A number written in digits only; None if it overflows.
 fn digits(text: &[u8]) -> Option<u64> {
     if !text.iter().all(u8::is_ascii_digit) {
         return None;
@@ -117,8 +117,9 @@ fn digits(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// Whether both sides can go on after this request (RFC 9112 section 9.3). Not after CONNECT: bytes
-/// meant for the tunnel may follow, and must not be taken for requests (RFC 9931 section 8).
+/// Whether the connection persists after this request (RFC 9112 section 9.3). It does not after
+/// CONNECT: bytes meant for the tunnel may follow, and must not be taken for requests (RFC 9931
+/// section 8).
 pub(super) fn persistent(method: Method, version: Version, fields: &Fields, content: Content) -> bool {
     let asked = match version {
         Version::Http11 => true,

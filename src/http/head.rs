@@ -1,4 +1,4 @@
-//! A request head: from the bytes of a connection to a [`Request`] (RFC 9112 sections 2 to 5).
+//! Parses a request head into a [`Request`] (RFC 9112 sections 2 to 5).
 
 use std::ops::Range;
 
@@ -17,15 +17,15 @@ pub struct Request<'a> {
     pub version: Version,
     /// The content that follows the head.
     pub content: Content,
-    /// Whether the client wants the connection to go on (RFC 9112 section 9.3).
+    /// Whether the connection may persist after the response (RFC 9112 section 9.3).
     pub persistent: bool,
     pub fields: Fields<'a>,
 }
 
-/// What the bytes of a connection are so far.
+/// The outcome of parsing the bytes received so far.
 #[derive(Debug)]
 pub enum Parsed<'a> {
-    /// Not yet a whole head; more bytes are wanted.
+    /// Not a whole head yet; more bytes are needed.
     Partial,
     /// A request, and the number of bytes of its head.
     Complete(Request<'a>, usize),
@@ -33,7 +33,7 @@ pub enum Parsed<'a> {
 
 /// Reads the head at the start of `bytes`, which hold at most [`HEAD_MAX`] of it.
 ///
-/// Errors are final: whatever follows on the connection cannot be trusted to be a request.
+/// Errors are final: what follows on the connection cannot be trusted to be a request.
 pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Refusal> {
     let Some(span) = find_head(bytes)? else {
         return Ok(Parsed::Partial);
@@ -58,8 +58,8 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The request line in `bytes` as far as it has come, for the log of a request that could not be
-/// read.
+/// As much of the request line as has arrived, for the log entry of a request that could not be
+/// parsed.
 pub fn first_line(bytes: &[u8]) -> &[u8] {
     let mut rest = bytes;
     while let Some(behind_empty_line) = rest.strip_prefix(b"\r\n") {
@@ -68,8 +68,8 @@ pub fn first_line(bytes: &[u8]) -> &[u8] {
     rest.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default()
 }
 
-/// Whether a request has begun in these bytes: empty lines before it do not count (RFC 9112 section
-/// 2.2).
+/// Whether these bytes contain the start of a request; empty lines before it do not count (RFC 9112
+/// section 2.2).
 pub fn has_begun(bytes: &[u8]) -> bool {
     bytes.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
 }
@@ -78,13 +78,13 @@ type RequestLine<'a> = (Method, &'a [u8], Version);
 
 struct Span<'a> {
     line: RequestLine<'a>,
-    /// Where the field lines are, and the empty line that ends them and the head.
+    /// The field lines and the empty line that ends the head.
     fields: Range<usize>,
     field_lines: usize,
 }
 
-/// Finds the request line, and where the head ends. A bare LF is refused (we may: RFC 9112 section
-/// 2.2), because an intermediary might not count it as a line end.
+/// Finds the request line and the end of the head. A bare LF is refused, as RFC 9112 section 2.2
+/// permits, because an intermediary might not take it for a line end.
 fn find_head(bytes: &[u8]) -> Result<Option<Span<'_>>, Refusal> {
     let mut line: Option<(RequestLine, usize)> = None;
     let mut field_lines = 0;
@@ -92,7 +92,7 @@ fn find_head(bytes: &[u8]) -> Result<Option<Span<'_>>, Refusal> {
     for feed in memchr::memchr_iter(b'\n', bytes) {
         let length = feed - start;
         if line.is_none() {
-            // Before all else, as while the line was growing.
+            // First, so that the order of the checks does not depend on how the line arrived.
             check_line_length(without_return(&bytes[start..feed]))?;
         }
         if length == 0 || bytes[feed - 1] != b'\r' {
@@ -105,7 +105,7 @@ fn find_head(bytes: &[u8]) -> Result<Option<Span<'_>>, Refusal> {
             }
             None if length == 1 => {}
             None => {
-                // Judged as soon as it is there: a client of another protocol may never send an
+                // Parsed as soon as it is complete: a client of another protocol may never send an
                 // empty line.
                 line = Some((request_line(&bytes[start..feed - 1])?, next));
             }
@@ -131,14 +131,14 @@ fn without_return(line: &[u8]) -> &[u8] {
 
 const MALFORMED_METHOD: Refusal = Refusal::malformed("The method of the request is malformed.");
 
-/// Judges a request line that is complete or still growing.
+/// Checks the length of a request line, complete or not.
 fn check_line_length(line: &[u8]) -> Result<(), Refusal> {
     let method_length = line.iter().position(|&byte| byte == b' ').unwrap_or(line.len());
     if method_length > METHOD_MAX {
         if !line[..METHOD_MAX].iter().all(|&byte| is_token(byte)) {
             return Err(MALFORMED_METHOD);
         }
-        return Err(Refusal::close(Status::NotImplemented, "The method is longer than any that is known."));
+        return Err(Refusal::close(Status::NotImplemented, "The method is longer than any known method."));
     }
     if line.len() > REQUEST_LINE_MAX {
         return Err(Refusal::close(Status::UriTooLong, "The request line is longer than 8 KiB."));
@@ -151,7 +151,9 @@ fn request_line(line: &[u8]) -> Result<RequestLine<'_>, Refusal> {
     let mut words = line.split(|&byte| byte == b' ');
     let (Some(method), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
     else {
-        return Err(Refusal::malformed("The request line is not: method, target, version, with one space between."));
+        return Err(Refusal::malformed(
+            "The request line must be method, target and version, with one space between them.",
+        ));
     };
     if method.is_empty() || !method.iter().all(|&byte| is_token(byte)) {
         return Err(MALFORMED_METHOD);
@@ -178,14 +180,14 @@ fn version_named(name: &[u8]) -> Result<Version, Refusal> {
         b"HTTP/1.0" => Ok(Version::Http10),
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1'..=b'9'] => Ok(Version::Http11),
         [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
-            Err(Refusal::close(Status::HttpVersionNotSupported, "Only HTTP/1.1 and HTTP/1.0 are spoken here."))
+            Err(Refusal::close(Status::HttpVersionNotSupported, "Only HTTP/1.1 and HTTP/1.0 are supported."))
         }
         _ => Err(Refusal::malformed("The version of the request is malformed.")),
     }
 }
 
-/// RFC 9112 section 3.2: exactly one valid Host in HTTP/1.1. It is empty if the target has no
-/// authority, and then stands for the one site here (section 3.3); a port without a host is
+/// HTTP/1.1 requires exactly one valid Host (RFC 9112 section 3.2). An empty one means that the
+/// target has no authority; there is only one site to serve (section 3.3). A port without a host is
 /// malformed.
 fn check_host(version: Version, fields: &Fields) -> Result<(), Refusal> {
     let mut hosts = fields.every("host");
@@ -207,7 +209,7 @@ const fn too_large(reason: &'static str) -> Refusal {
 mod tests {
     use super::*;
 
-    /// The status with which a head is refused, or 0 where it is whole and 1 where it is partial.
+    /// The status of a refused head; 0 for a complete head, 1 for a partial one.
     fn outcome(head: impl AsRef<[u8]>) -> u16 {
         match parse(head.as_ref()) {
             Ok(Parsed::Complete(..)) => 0,

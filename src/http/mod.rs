@@ -1,4 +1,4 @@
-//! What HTTP says: pure functions and closed enums, no I/O of any kind.
+//! The rules of HTTP: pure functions and closed enums, no I/O of any kind.
 //!
 //! In the order in which a request meets them: [`head`] (bytes to a [`Request`]), [`framing`] and
 //! [`chunked`] (where it ends), [`target`] (which path it names), [`precondition`] and [`range`]

@@ -1,4 +1,4 @@
-//! Whether the client's copy of a file changes the answer (RFC 9110 section 13).
+//! Conditional requests (RFC 9110 section 13).
 
 use std::time::SystemTime;
 
@@ -7,18 +7,18 @@ use super::fields::Fields;
 use super::head::Request;
 use super::validators::Validators;
 
-/// What the conditions of a request make of it.
+/// The outcome of the conditions of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Proceed,
-    /// The client has the file already: 304.
+    /// The client's copy is current: 304.
     NotModified,
-    /// The file is not what the client takes it for: 412.
+    /// The file is not the one the client expects: 412.
     Failed,
 }
 
-/// Judges all conditions but If-Range, in the order of RFC 9110 section 13.2.2. A condition on a
-/// date counts only where there is none on a tag, and only if it is one valid date.
+/// Evaluates all conditions but If-Range, in the order of RFC 9110 section 13.2.2. A date counts
+/// only without the matching condition on an entity tag, and only if it is a single valid date.
 pub fn evaluate(request: &Request, file: &Validators, now: SystemTime) -> Verdict {
     let fields = &request.fields;
     let tag = || file.entity_tag();
@@ -48,8 +48,8 @@ pub fn evaluate(request: &Request, file: &Validators, now: SystemTime) -> Verdic
     Verdict::Proceed
 }
 
-/// Whether a Range field counts: without If-Range always, with it only if the client's copy is this
-/// very file (RFC 9110 section 13.1.5). A date has to be a strong one, to the second.
+/// Whether Range applies: always without If-Range, otherwise only if its validator matches this
+/// file (RFC 9110 section 13.1.5). A date must match to the second and be a strong validator.
 pub fn if_range_matches(request: &Request, file: &Validators, now: SystemTime) -> bool {
     if !request.fields.has("if-range") {
         return true;
@@ -61,7 +61,7 @@ pub fn if_range_matches(request: &Request, file: &Validators, now: SystemTime) -
     file.has_strong_date(now) && date::parse(validator, now) == file.modified().map(date::seconds)
 }
 
-/// Whether the field is `*`: any state of the file.
+/// Whether the field is `*`, which matches any version of the file.
 fn any(fields: &Fields, name: &'static str) -> bool {
     fields.only(name) == Some(b"*")
 }
@@ -152,8 +152,8 @@ mod tests {
     }
 
     proptest! {
-        /// One state is sent, another replaces it, and much later the client sends the date of the
-        /// first in If-Range. The clock of the file system lags by up to 10 ms. Times are in
+        /// One version is sent, another replaces it, and much later the client sends the date of
+        /// the first in If-Range. The clock of the file system lags by up to 10 ms. Times are in
         /// milliseconds.
         #[test]
         fn no_date_joins_two_states_of_a_file(

@@ -1,4 +1,4 @@
-//! Which bytes of a file an answer carries: the Range field (RFC 9110 section 14) and the part
+//! Which bytes of a file a response carries: the Range field (RFC 9110 section 14) and the part
 //! policy.
 
 use std::ops::Range;
@@ -7,16 +7,15 @@ use super::fields::list_members;
 use crate::bytes::Bytes;
 use crate::limits::RANGES_MAX;
 
-/// When an answer is cut to one part.
+/// Which responses are cut to one part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartPolicy {
-    /// Every answer, also one to a request without Range: the pseudo-streaming that reeld is made
-    /// for.
+    /// All of them, even without Range: the pseudo-streaming that reeld is made for.
     Always,
-    /// Only a range without an end, `bytes=N-`, so that a client that asks for a definite number of
-    /// bytes gets it.
+    /// Only those to an open-ended range, `bytes=N-`; a client that asks for a definite number of
+    /// bytes gets them.
     OpenEnded,
-    /// None: a plain server of RFC 9110.
+    /// None, as RFC 9110 has it.
     Never,
 }
 
@@ -31,7 +30,7 @@ impl PartPolicy {
     }
 }
 
-/// The part size and when it counts.
+/// The part size, and the responses it applies to.
 #[derive(Clone, Copy, Debug)]
 pub struct Parts {
     pub policy: PartPolicy,
@@ -49,22 +48,22 @@ pub enum RangeSpec {
     Suffix(u64),
 }
 
-/// The bytes of a file that an answer carries.
+/// The bytes of a file that a response carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
     /// All of it: 200.
     Whole,
-    /// These, and never none: 206.
+    /// One non-empty range: 206.
     Part(Range<u64>),
-    /// Two or more stretches that do not touch each other, in the order in which they were asked
-    /// for: 206 as `multipart/byteranges`.
+    /// Two or more ranges that do not touch, in the order of the request: 206 as
+    /// `multipart/byteranges`.
     Several(Vec<Range<u64>>),
-    /// The file has none of what was asked for: 416.
+    /// No requested byte exists: 416.
     Unsatisfiable,
 }
 
-/// Reads a Range field. None where it must be ignored (another unit, RFC 9110 section 14.2) or may
-/// be: it is malformed, or names more ranges than [`RANGES_MAX`].
+/// Parses a Range field. None if it must be ignored (another unit, RFC 9110 section 14.2), or may
+/// be because it is malformed or has more ranges than [`RANGES_MAX`].
 pub fn parse(field: &[u8]) -> Option<Vec<RangeSpec>> {
     let equals = field.iter().position(|&byte| byte == b'=')?;
     if !field[..equals].eq_ignore_ascii_case(b"bytes") {
@@ -90,7 +89,7 @@ fn read_one(range: &[u8]) -> Option<RangeSpec> {
     }
 }
 
-/// Digits only. A number beyond u64 stands for u64::MAX, as it is beyond every file alike.
+/// Parses digits. A number beyond u64 becomes u64::MAX: no file is that long either.
 fn number(text: &[u8]) -> Option<u64> {
     text.iter()
         .all(u8::is_ascii_digit)
@@ -98,8 +97,8 @@ fn number(text: &[u8]) -> Option<u64> {
 }
 
 impl Parts {
-    /// Selects from a file of `total` bytes what answers a request that wants these ranges, or has
-    /// no (valid) Range.
+    /// Selects the bytes to send of a file of `total` bytes, for these ranges or a request without
+    /// a valid Range.
     pub fn select(&self, wanted: Option<&[RangeSpec]>, total: u64) -> Selection {
         let Some(wanted) = wanted else {
             return match self.policy {
@@ -107,8 +106,8 @@ impl Parts {
                 _ => Selection::Whole,
             };
         };
-        // No 206 can describe the last bytes of an empty file, and yet they are satisfiable
-        // (section 14.1.2).
+        // A suffix of an empty file is satisfiable (section 14.1.2), but no Content-Range can
+        // express it.
         if total == 0 && wanted.iter().any(|wanted| matches!(wanted, RangeSpec::Suffix(length) if *length > 0)) {
             return Selection::Whole;
         }
@@ -126,7 +125,7 @@ impl Parts {
         }
     }
 
-    /// The bytes that one range stands for; none if the file has none of them.
+    /// The bytes that a range selects; empty if the file has none of them.
     fn bytes_of(&self, wanted: RangeSpec, total: u64) -> Range<u64> {
         match wanted {
             RangeSpec::FromTo(first, last) => first..last.saturating_add(1).min(total),
@@ -148,7 +147,7 @@ impl Parts {
     }
 }
 
-/// Adds a range to others that do not touch each other. Where it touches some they become one, in
+/// Adds a range to a list of ranges that do not touch. Those that it touches are merged with it, in
 /// the place of the first (RFC 9110 section 15.3.7.2).
 fn add(ranges: &mut Vec<Range<u64>>, mut range: Range<u64>) {
     let touches = |other: &Range<u64>, range: &Range<u64>| other.start <= range.end && range.start <= other.end;
@@ -276,8 +275,7 @@ mod tests {
         }
     }
 
-    /// The same rules, said byte by byte: which positions satisfy one of the ranges, and are not
-    /// yet too many.
+    /// The same rules, byte by byte: the positions that satisfy one of the ranges.
     fn by_counting(policy: PartPolicy, wanted: &[RangeSpec], total: u64) -> Vec<u64> {
         let satisfies = |position: u64| {
             wanted.iter().any(|wanted| match *wanted {
@@ -331,7 +329,7 @@ mod tests {
             } else {
                 prop_assert_eq!(&sent, &counted);
             }
-            // A single range begins where it was asked to begin.
+            // A single range begins at the requested position.
             if let ([RangeSpec::FromTo(start, _) | RangeSpec::From(start)], Some(first)) = (&wanted[..], first) {
                 prop_assert_eq!(first, *start);
             }

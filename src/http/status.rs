@@ -56,44 +56,44 @@ impl Status {
     }
 }
 
-/// Why a request is not answered with a file.
+/// Why a request gets an error instead of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The status of the answer.
+    /// The status of the response.
     pub status: Status,
-    /// One sentence of why, for the body of the answer.
+    /// The reason in one sentence, for the response body.
     pub reason: &'static str,
-    /// Whether the connection must end, because what follows on it may be no request, or will not
-    /// be read.
+    /// Whether the connection must close, because what follows may not be a request or will not be
+    /// read.
     pub close: bool,
 }
 
 impl Refusal {
-    /// For a connection beyond the limit; its request has not been read.
+    /// For a connection over the limit; its request is not read.
     pub const TOO_MANY_CONNECTIONS: Self =
         Refusal::close(Status::ServiceUnavailable, "There are too many connections; try again soon.");
 
-    /// For a request of which only the beginning came.
+    /// For a request whose head did not arrive in time.
     pub const TIMED_OUT: Self = Refusal::close(Status::RequestTimeout, "The request did not arrive in time.");
 
     /// For a request whose file could not be opened in time.
     pub const DISK_TIMED_OUT: Self =
         Refusal::close(Status::ServiceUnavailable, "The file system did not answer in time; try again later.");
 
-    /// For content whose end cannot be found; the request itself has had its answer.
+    /// For content whose end cannot be found; the request has already been answered.
     pub const BAD_CHUNK: Self = Refusal::malformed("A chunk of the request's content is malformed.");
 
-    /// For a request that is not HTTP, or that two readers could understand differently.
+    /// For a request that is not HTTP, or that two recipients could read differently.
     pub const fn malformed(reason: &'static str) -> Self {
         Refusal::close(Status::BadRequest, reason)
     }
 
-    /// A refusal after which the connection serves the next request.
+    /// An error after which the connection serves the next request.
     pub const fn keep_alive(status: Status, reason: &'static str) -> Self {
         Refusal { status, reason, close: false }
     }
 
-    /// A refusal after which the connection ends.
+    /// An error after which the connection closes.
     pub const fn close(status: Status, reason: &'static str) -> Self {
         Refusal { status, reason, close: true }
     }

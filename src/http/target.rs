@@ -11,7 +11,7 @@ use super::status::{Refusal, Status};
 #[derive(Debug, PartialEq, Eq)]
 pub struct Target<'a> {
     pub path: Path,
-    /// What follows the question mark. It selects nothing here, but a redirect hands it on.
+    /// What follows the question mark. It selects nothing; a redirect passes it on.
     pub query: Option<&'a [u8]>,
 }
 
@@ -23,11 +23,11 @@ pub struct Path {
     folder: bool,
 }
 
-/// All but the unreserved characters of RFC 3986 section 2.3 and the slash.
+/// Everything but the slash and the unreserved characters of RFC 3986 section 2.3.
 const ENCODED_IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
-/// Reads a target in origin-form or absolute-form; the host of the latter is not looked at, as
-/// there is one site. The other forms name no file (RFC 9112 section 3.2).
+/// Parses a target in origin-form or absolute-form. The host of the latter is ignored, as there is
+/// only one site. The other forms name no file (RFC 9112 section 3.2).
 pub fn parse(target: &[u8]) -> Result<Target<'_>, Refusal> {
     let local = if target.starts_with(b"/") { target } else { after_authority(target)? };
     let mut halves = local.splitn(2, |&byte| byte == b'?');
@@ -35,12 +35,12 @@ pub fn parse(target: &[u8]) -> Result<Target<'_>, Refusal> {
     Ok(Target { path, query: halves.next() })
 }
 
-/// Checks a target that no file is looked up for (RFC 9112 section 3.2): host and port for CONNECT
-/// (RFC 9110 section 9.3.6), otherwise what [`parse`] reads, or `*` for OPTIONS.
+/// Checks the target of a method other than GET and HEAD (RFC 9112 section 3.2): host and port for
+/// CONNECT (RFC 9110 section 9.3.6), otherwise what [`parse`] accepts, or `*` for OPTIONS.
 pub fn check(method: Method, target: &[u8]) -> Result<(), Refusal> {
     match (method, target) {
         (Method::Connect, _) if authority::split(target).is_some_and(|(_, port)| !port.is_empty()) => Ok(()),
-        (Method::Connect, _) => Err(bad("The target of CONNECT is not: host, colon, port.")),
+        (Method::Connect, _) => Err(bad("The target of CONNECT must be a host, a colon and a port.")),
         (Method::Options, b"*") => Ok(()),
         _ => parse(target).map(|_| ()),
     }
@@ -87,8 +87,8 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 impl Path {
-    /// Removes empty and dot segments; a path that climbs above the content folder is refused, not
-    /// clamped to it.
+    /// Removes empty and dot segments. A path that climbs above the content folder is refused
+    /// rather than clamped.
     fn normalise(decoded: &[u8]) -> Result<Self, Refusal> {
         let mut relative = Vec::with_capacity(decoded.len());
         let mut folder = true;
@@ -114,13 +114,13 @@ impl Path {
         &self.relative
     }
 
-    /// Whether it was written as a folder: with a slash at its end.
+    /// Whether it ends in a slash, as the path of a folder.
     pub fn folder(&self) -> bool {
         self.folder
     }
 
-    /// The same path with a slash at its end, as the Location of a redirect; it never begins with
-    /// two slashes, which would name a host.
+    /// The path with a slash appended, as the Location of a redirect. It never begins with two
+    /// slashes, which would name a host.
     pub fn location(&self, query: Option<&[u8]>) -> String {
         let mut location = format!("/{}/", percent_encode(&self.relative, ENCODED_IN_PATHS));
         if let Some(query) = query {

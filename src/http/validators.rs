@@ -1,12 +1,12 @@
-//! What tells one state of a representation from another (RFC 9110 section 8.8).
+//! Validators: what tells one version of a representation from another (RFC 9110 section 8.8).
 
 use std::hash::{DefaultHasher, Hasher};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::date;
 
-/// Seconds until no later change can carry the same date. RFC 9110 section 8.8.2.2 asks for one;
-/// the other covers the clock of the file system, which lags by a tick of up to 10 ms.
+/// Seconds until no later change can have the same date. RFC 9110 section 8.8.2.2 asks for one
+/// second; the other covers the clock of the file system, which lags by up to a tick of 10 ms.
 const SECONDS_TO_SETTLE: u64 = 2;
 
 /// The validators of a representation.
@@ -27,7 +27,7 @@ impl Validators {
         Validators::Generated { size: content.len() as u64, digest: hasher.finish() }
     }
 
-    /// Bytes in all.
+    /// Size in bytes.
     pub fn size(&self) -> u64 {
         match self {
             Validators::File { size, .. } | Validators::Generated { size, .. } => *size,
@@ -42,23 +42,23 @@ impl Validators {
         }
     }
 
-    /// A strong tag: of a file from size and modification time in nanoseconds, so it is the same on
-    /// every replica of the folder.
+    /// A strong entity tag. That of a file consists of size and modification time in nanoseconds,
+    /// so replicas of a folder agree.
     pub fn entity_tag(&self) -> String {
         let mut tag = String::with_capacity(32);
         self.write_entity_tag(&mut tag);
         tag
     }
 
-    /// Whether there is a modification date that is a strong validator: no later change can carry
+    /// Whether there is a modification date that is a strong validator: no later change can have
     /// the same date (RFC 9110 section 8.8.2.2).
     pub fn has_strong_date(&self, now: SystemTime) -> bool {
         self.modified().is_some_and(|modified| date::seconds(modified) + SECONDS_TO_SETTLE <= date::seconds(now))
     }
 
-    /// Writes the header fields. A date that is not strong yet is left out, so that no client can
-    /// send it back in If-Range. A modification in the future gets the date of the answer (RFC 9110
-    /// section 8.8.2.1).
+    /// Writes Last-Modified and ETag. A date that is not strong yet is left out, so that no client
+    /// can send it in If-Range. A date in the future becomes that of the response (RFC 9110 section
+    /// 8.8.2.1).
     pub fn write(&self, out: &mut String, now: SystemTime) {
         if let Some(modified) = self.modified().filter(|modified| self.has_strong_date(now) || *modified > now) {
             out.push_str("Last-Modified: ");
@@ -86,8 +86,8 @@ impl Validators {
     }
 }
 
-/// Writes a number without zeros before it; by hand, as every tag has two and `{:x}` showed in the
-/// profile of a request.
+/// Writes a number in hexadecimal. `{:x}` showed up in the profile of a request, as every entity
+/// tag has two.
 fn push_hexadecimal(out: &mut String, number: u128) {
     let places = (u128::BITS - (number | 1).leading_zeros()).div_ceil(4);
     out.extend((0..places).rev().filter_map(|place| char::from_digit((number >> (4 * place)) as u32 & 15, 16)));

@@ -8,18 +8,18 @@ use log::LevelFilter;
 
 use super::non_blocking_writer::NonBlockingWriter;
 
-/// What the `log` macros write to.
+/// The logger behind the `log` macros.
 struct ToWriter(NonBlockingWriter);
 
-/// Sends what the `log` macros say, and panics, to standard error. `RUST_LOG` chooses another level
-/// than `info`. Flush the writer before the process ends. Fails where there can be no thread, and
-/// then nothing is said.
+/// Sends `log` records and panics to standard error. `RUST_LOG` chooses a level other than `info`.
+/// Flush the writer before the process ends. Fails without logging anything if the thread cannot be
+/// started.
 pub fn start() -> io::Result<NonBlockingWriter> {
     let writer = NonBlockingWriter::start("diagnostics", io::stderr())?;
     let mut logger = env_logger::Builder::new();
     logger.filter_level(LevelFilter::Info);
     if let Ok(filters) = std::env::var("RUST_LOG") {
-        // What is wrong in it goes to standard error as it stands.
+        // env_logger reports errors in it to standard error as they are.
         logger.parse_filters(&one_line(&filters));
     }
     logger
@@ -32,13 +32,13 @@ pub fn start() -> io::Result<NonBlockingWriter> {
             }
         })
         .init();
-    // Once, and without waiting for standard error, which the usual hook does.
+    // Once, and without waiting for standard error as the default hook does.
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     Ok(writer)
 }
 
-/// The text as one line that is safe on a terminal: names of files, arguments and the environment
-/// may hold line breaks and escape codes. What can be read stays as it is.
+/// The text as one line that is safe on a terminal: file names, arguments and environment may
+/// contain line breaks and escape codes. Readable characters are left alone.
 fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
@@ -51,7 +51,7 @@ fn one_line(text: &str) -> String {
     line
 }
 
-/// Line and paragraph separators, and what makes text look as if it stood in another order (Unicode
+/// Line and paragraph separators, and characters that change the displayed order of text (Unicode
 /// UAX #9, section 2).
 fn is_separator_or_direction(character: char) -> bool {
     matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -4,10 +4,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::limits::{SHED_MAX, SHED_MIN, pinned_descriptors_max};
 
-/// Descriptors of a server without a client, at most. There are 12: standard streams 3, wakers 3,
-/// the pair of the signals 2, mountinfo, content folder, listening socket,
-/// sock_diag. The others are for the scan, for further addresses to listen on, and for what the
-/// process inherits.
+/// The most descriptors of a server without clients. It has 12: 3 standard streams, 3 wakers, 2 for
+/// signals, and one each for mountinfo, the content folder, the listening socket and sock_diag. The
+/// rest is for the scan, more listening addresses, and inherited descriptors.
 pub const WITHOUT_CLIENTS: u64 = 16;
 
 /// Connections of the smallest server: a browser alone opens several.
@@ -20,8 +19,7 @@ const FOR_EACH_CONNECTION: u64 = 2;
 /// answers others 503.
 pub const SMALLEST: u64 = WITHOUT_CLIENTS + SHED_MIN as u64 + CONNECTIONS_MIN * FOR_EACH_CONNECTION;
 
-/// Raises the soft limit to the hard one and returns what may be open at once; None where there is
-/// no limit.
+/// Raises the soft limit to the hard one and returns it; None if there is no limit.
 pub fn raise() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
     if limit.current == limit.maximum {

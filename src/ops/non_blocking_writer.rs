@@ -1,8 +1,7 @@
-//! A writer of lines to standard output or standard error that never makes its callers wait.
+//! A line writer for standard output or standard error that never blocks its callers.
 //!
-//! Lines go into a queue, and one thread writes whatever the queue holds. What cannot be written,
-//! as on a full disk, is kept and tried again. Lines that find the queue full are dropped, and
-//! their number is written in their place.
+//! Lines go into a queue, and one thread writes them. A failed write, as on a full disk, is
+//! retried. When the queue is full, lines are dropped, and their number is written in their place.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -16,7 +15,7 @@ use rustix::io::Errno;
 
 use crate::limits::OUTPUT_QUEUE_MAX;
 
-/// Where lines are added. Clones share one queue.
+/// The writing end of the queue. Clones share one queue.
 #[derive(Clone, Debug, Default)]
 pub struct NonBlockingWriter(Arc<Shared>);
 
@@ -29,36 +28,36 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Queue {
     lines: Vec<u8>,
-    /// Lines that came after those in `lines` and found no room.
+    /// Lines dropped after those in `lines`.
     dropped: u64,
-    /// Lines that the thread has taken and not written.
+    /// Lines that the thread has taken from the queue but not written.
     unwritten: u64,
 }
 
-/// What the thread has taken from the queue.
+/// The lines that the thread is writing.
 #[derive(Debug, Default)]
 struct Batch {
-    /// Whole lines that are not written. The last one tells of the dropped ones, if there are any.
+    /// Whole lines not yet written. If lines were dropped, the last one says so.
     lines: Vec<u8>,
     dropped: u64,
-    /// A part of the first line was written.
+    /// Whether part of the first line has been written.
     cut: bool,
 }
 
-/// How long lines gather after a write: a write and a wake-up of the thread cost the same for many
-/// lines as for one.
+/// How long lines are gathered after a write: a wake-up and a write cost the same for one line as
+/// for many.
 const BATCH_DELAY: Duration = Duration::from_millis(5);
 
-/// How long to wait before what failed is tried again. Less than [`FLUSH_TIME`], so that a flush
-/// sees one more try.
+/// How long to wait before retrying a failed write. Less than [`FLUSH_TIME`], so that a flush
+/// includes a retry.
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 
-/// The longest that [`NonBlockingWriter::flush`] waits: an output that is stuck must not keep the
-/// server from ending.
+/// The longest that [`NonBlockingWriter::flush`] waits: a stuck output must not keep the server
+/// from ending.
 const FLUSH_TIME: Duration = Duration::from_secs(1);
 
 impl NonBlockingWriter {
-    /// Starts the thread, by this name, that writes to `out`. Fails if no thread can be started.
+    /// Starts a thread with this name that writes to `out`. Fails if it cannot be started.
     pub fn start(name: &'static str, out: impl AsFd + Send + 'static) -> io::Result<Self> {
         Self::start_with(name, move |bytes| write(&out, bytes))
     }
@@ -73,7 +72,7 @@ impl NonBlockingWriter {
         Ok(writer)
     }
 
-    /// Adds a line, which includes its line end.
+    /// Adds a line, including its line feed.
     pub fn add(&self, line: &[u8]) {
         let mut queue = self.0.lock();
         if queue.lines.len() + line.len() > OUTPUT_QUEUE_MAX {
@@ -88,7 +87,8 @@ impl NonBlockingWriter {
         }
     }
 
-    /// Waits until every line is written, for a second at most. Returns how many lines are not.
+    /// Waits for at most a second until every line is written. Returns the number of lines that are
+    /// not.
     pub fn flush(&self) -> u64 {
         let pending = |queue: &Queue| queue.unwritten + count(&queue.lines) + queue.dropped;
         let queue = self.0.changed.wait_timeout_while(self.0.lock(), FLUSH_TIME, |queue| pending(queue) > 0);
@@ -97,7 +97,7 @@ impl NonBlockingWriter {
 }
 
 impl Shared {
-    /// Writes what comes, for ever. Each time that writing begins to fail is logged once.
+    /// Writes batches forever. A series of failed writes is logged once.
     fn run(&self, name: &str, mut write: impl FnMut(&[u8]) -> io::Result<usize>) {
         let mut batch = Batch::default();
         loop {
@@ -116,7 +116,7 @@ impl Shared {
         }
     }
 
-    /// Waits for lines and moves them into the batch, which is empty.
+    /// Waits for lines and moves them into the empty batch.
     fn take(&self, batch: &mut Batch) {
         let queue = self.changed.wait_while(self.lock(), |queue| queue.lines.is_empty());
         let mut queue = queue.unwrap_or_else(PoisonError::into_inner);
@@ -135,8 +135,8 @@ impl Shared {
 }
 
 impl Batch {
-    /// Writes all lines, or as many as it can. A line that was cut is ended, and written again as a
-    /// whole.
+    /// Writes as many lines as possible. A partly written line is terminated and written again in
+    /// full.
     fn write(&mut self, mut write: impl FnMut(&[u8]) -> io::Result<usize>) -> io::Result<()> {
         if self.cut {
             write(b"\n")?;
@@ -158,7 +158,7 @@ impl Batch {
         result
     }
 
-    /// How many lines are lost if nothing more is written.
+    /// The number of lines lost if nothing more is written.
     fn unwritten(&self) -> u64 {
         count(&self.lines) - u64::from(self.dropped > 0) + self.dropped
     }
@@ -168,13 +168,13 @@ fn count(lines: &[u8]) -> u64 {
     memchr_iter(b'\n', lines).count() as u64
 }
 
-/// Writes some of it. Another process that shares the descriptor may have set it not to block.
+/// Writes some bytes. Another process that shares the descriptor may have made it non-blocking.
 fn write(out: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
     loop {
         match rustix::io::write(&out, bytes) {
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => {
-                // An interrupted poll is tried again with the write.
+                // An interrupted poll is retried together with the write.
                 let _ = poll(&mut [PollFd::from_borrowed_fd(out.as_fd(), PollFlags::OUT)], None);
             }
             result => return Ok(result?),
@@ -219,7 +219,7 @@ mod tests {
         }
         let written = text.split(|&byte| byte == b'\n').filter(|found| found.len() == 1023).count();
         assert!((1..count).contains(&written), "{written} of {count}");
-        // What comes after the jam is written again.
+        // Lines after the blockage are written again.
         writer.add(b"after\n");
         while !text.ends_with(b"after\n") {
             let read = reader.read(&mut bytes).expect("more comes");
@@ -227,7 +227,7 @@ mod tests {
         }
     }
 
-    /// A disk with room for some bytes.
+    /// A disk with a limited number of free bytes.
     #[derive(Clone, Default)]
     struct Disk(Arc<Mutex<(usize, Vec<u8>)>>);
 

@@ -1,4 +1,4 @@
-//! The signals: SIGTERM and SIGINT end the server, SIGHUP does nothing.
+//! Signals: SIGTERM and SIGINT end the server, SIGHUP does nothing.
 
 use std::io;
 use std::sync::Arc;
@@ -9,16 +9,16 @@ use signal_hook::iterator::Signals;
 
 use super::non_blocking_writer::NonBlockingWriter;
 
-/// Keeps SIGHUP from ending the process, as it does by default (signal(7)): some log rotations and
-/// init scripts send it to every daemon. A handler that does nothing, as ignoring a signal takes
-/// unsafe code.
+/// Keeps SIGHUP from ending the process, its default (signal(7)): some log rotations and init
+/// scripts send it to every daemon. It installs an empty handler, as ignoring a signal needs unsafe
+/// code.
 pub fn ignore_hangup() -> io::Result<()> {
     signal_hook::flag::register(SIGHUP, Arc::default()).map(drop)
 }
 
 /// Starts a thread that calls `finish` on the first SIGTERM or SIGINT; on the second it flushes the
-/// diagnostics and ends the process, with the exit code that a shell gives to a process ended by
-/// that signal. Fails where there can be no thread.
+/// diagnostics and ends the process with the exit code that a shell reports for that signal. Fails
+/// if the thread cannot be started.
 pub fn watch(diagnostics: NonBlockingWriter, finish: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     thread::Builder::new().name("signals".into()).spawn(move || {

@@ -1,8 +1,8 @@
-//! What must not be seen: confidential folders and dotfiles.
+//! What must not be served: confidential folders and dotfiles.
 
 use crate::http::{Refusal, Status};
 
-/// The rules by which a path is refused before and after it is opened.
+/// The rules that refuse a path, checked before and after it is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessRules {
     /// Relative to the content folder, without slashes at either end.
@@ -12,20 +12,19 @@ pub struct AccessRules {
 /// The folder that is always confidential.
 const CONFIDENTIAL: &[u8] = b"confidential";
 
-/// The one folder with a leading dot that is meant to be seen (RFC 8615).
+/// The only folder with a leading dot that is served (RFC 8615).
 const WELL_KNOWN: &[u8] = b".well-known";
 
-/// In a confidential folder, whether there is such a file or not.
+/// For a path in a confidential folder, whether it exists or not.
 pub(super) const MISSING: Refusal = Refusal::keep_alive(Status::NotFound, "There is no such file here.");
 
 pub(super) const FORBIDDEN: Refusal = Refusal::keep_alive(Status::Forbidden, "What is asked for is confidential.");
 
 impl AccessRules {
-    /// Rules with `confidential/` and further confidential folders, each relative to the content
+    /// Rules for `confidential/` and these confidential folders, each relative to the content
     /// folder.
     ///
-    /// Fails with the folder that is empty, absolute or climbs upwards: no folder in the content
-    /// folder.
+    /// Fails with the first folder that is empty, absolute or climbs out of the content folder.
     pub fn new<'a>(folders: impl IntoIterator<Item = &'a str>) -> Result<Self, &'a str> {
         let mut confidential = vec![CONFIDENTIAL.to_vec()];
         for folder in folders {
@@ -38,13 +37,13 @@ impl AccessRules {
         Ok(AccessRules { confidential })
     }
 
-    /// The confidential folders beside `confidential/`, relative to the content folder.
+    /// The confidential folders besides `confidential/`, relative to the content folder.
     pub fn further(&self) -> &[Vec<u8>] {
         &self.confidential[1..]
     }
 
-    /// Judges a normalised path: 403 in a confidential folder, whether there is such a file or not,
-    /// and 404 for a dotfile.
+    /// Checks a normalised path: 403 in a confidential folder, whether it exists or not, and 404
+    /// for a dotfile.
     pub fn check(&self, relative: &[u8]) -> Result<(), Refusal> {
         if self.confidential.iter().any(|folder| lies_in(relative, folder)) {
             return Err(FORBIDDEN);
@@ -62,7 +61,7 @@ impl AccessRules {
     }
 }
 
-/// Whether a path is the folder or in it, in any case, because some filesystems know no difference.
+/// Whether a path is the folder or in it, ignoring case, because some file systems do.
 fn lies_in(relative: &[u8], folder: &[u8]) -> bool {
     match relative.split_at_checked(folder.len()) {
         Some((start, rest)) => start.eq_ignore_ascii_case(folder) && (rest.is_empty() || rest[0] == b'/'),

@@ -1,5 +1,5 @@
-//! Whether the confidential folders are there: one that is not is probably misspelt, and what it
-//! was to hide is served.
+//! Checks that the confidential folders exist: one that does not is probably misspelt, and the
+//! folder it should hide would be served.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,8 +10,8 @@ use std::path::Path;
 use super::access_rules::AccessRules;
 use crate::nearest::nearest;
 
-/// A sentence about the first confidential folder that is not in the content folder, with the
-/// nearest name that is; None if all are there. `confidential/` itself need not be.
+/// A sentence about the first confidential folder that does not exist, with the nearest name that
+/// does; None if all exist. `confidential/` itself may be missing.
 pub fn missing_confidential(content: &Path, access_rules: &AccessRules) -> Option<String> {
     let folders = access_rules.further().iter().map(|folder| Path::new(OsStr::from_bytes(folder)));
     let missing = folders.into_iter().find(|folder| is_missing(&content.join(folder)))?;
@@ -23,13 +23,13 @@ pub fn missing_confidential(content: &Path, access_rules: &AccessRules) -> Optio
     })
 }
 
-/// What cannot be looked at is no reason to say that it is not there.
+/// A folder that cannot be looked at may well exist.
 fn is_missing(path: &Path) -> bool {
     fs::symlink_metadata(path)
         .is_err_and(|error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory))
 }
 
-/// The folder whose name is nearest to the first one that is missing of this path.
+/// The existing folder with the name nearest to the first missing one of this path.
 fn nearest_folder(content: &Path, missing: &Path) -> Option<String> {
     let path = content.join(missing);
     let path = path.ancestors().take_while(|path| is_missing(path)).last()?;

@@ -1,8 +1,8 @@
-//! Small files in memory, each for as long as it is what it was, and the tree they are from.
+//! Small files in memory, each until it changes, and the tree that they are from.
 //!
-//! After a request has arrived the file system is asked whether the file has changed since it was
-//! read, so a client that asks for a new file gets the new one. One validation serves every request
-//! that arrived before it. It never blocks without a disk permit.
+//! A cached file is validated with the file system after a request has arrived, so a client never
+//! gets an older version than there was when it asked. One validation serves every request that
+//! arrived before it. It never blocks without a disk permit.
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
@@ -21,11 +21,11 @@ use super::validation::{self, PinBudget, Pins, Version};
 use crate::http::Representation;
 use crate::limits::{CACHED_CONTENT_MAX_AGE, CACHED_FILE_MAX, FILE_CACHE_MAX};
 
-/// The tree that is served, and the small files of it that are in memory; one lock for both.
+/// The tree that is served and its cached files, under one lock.
 #[derive(Debug)]
 pub struct FileCache {
     state: RwLock<State>,
-    /// Requests for small files that were not cached.
+    /// Requests for small files that missed the cache.
     misses: AtomicUsize,
     pin_budget: PinBudget,
     start: Instant,
@@ -59,27 +59,27 @@ pub struct CachedFile {
     read_at: Instant,
 }
 
-/// What the cache has of a path.
+/// What the cache knows about a path.
 #[derive(Debug)]
 pub enum Cached {
     Fresh(Arc<CachedFile>),
-    /// A permit of this file system is needed to find out.
+    /// Finding out needs a permit of this file system.
     WouldBlock(FileSystem),
-    /// Nothing; the tree to look in, once there is one, and when the file found there goes into the
-    /// cache.
+    /// Not cached. Carries the tree to look in, once there is one, and when to cache the file found
+    /// there.
     Missing(Option<Arc<Tree>>, Admission),
 }
 
 /// When a file goes into the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// When it is its turn.
+    /// At every `ADMIT_ONE_IN`th miss.
     InTurn,
-    /// Now: it was there until its content was too old.
+    /// Now: it was cached until its content was too old.
     Now,
 }
 
-/// A file of the root's own mount that was opened by its real path.
+/// A file on the root's own mount, opened by its real path.
 #[derive(Clone, Copy, Debug)]
 pub struct Offer<'a> {
     pub root: &'a Arc<Root>,
@@ -110,13 +110,13 @@ impl FileCache {
         self.read().tree.clone()
     }
 
-    /// Serves another root, of which nothing is known yet.
+    /// Serves another root, with an empty cache and index.
     pub fn set_root(&self, root: Root) {
         let tree = Tree { root: Arc::new(root), index: Arc::default() };
         *self.write() = State { tree: Some(Arc::new(tree)), ..State::default() };
     }
 
-    /// Takes the result of a scan. False if another root than the one scanned is served by now.
+    /// Stores the result of a scan. False if another root is served by now.
     pub fn set_index(&self, root: &Arc<Root>, index: Arc<Index>) -> bool {
         let mut state = self.write();
         let is_served = state.serves(root);
@@ -126,8 +126,8 @@ impl FileCache {
         is_served
     }
 
-    /// The file with this path relative to the root as it was at some time after `arrived`, if it
-    /// is cached.
+    /// The cached file with this path relative to the root, in a version that was current at some
+    /// time after `arrived`.
     pub fn find(&self, relative: &[u8], arrived: Instant, lookup: Lookup) -> Cached {
         let state = self.read();
         let Some(file) = state.by_path.get(relative) else {
@@ -159,7 +159,7 @@ impl FileCache {
         Cached::Missing(state.tree.clone(), admission)
     }
 
-    /// Counts from one, so that what was never validated was validated before everything.
+    /// Counts from one, so that zero, for a file never validated, is before every request.
     fn nanoseconds(&self, time: Instant) -> u64 {
         let since = time.saturating_duration_since(self.start).as_nanos();
         u64::try_from(since).unwrap_or(u64::MAX - 1) + 1
@@ -174,7 +174,7 @@ impl FileCache {
         if size > CACHED_FILE_MAX || kind == Kind::Remote {
             return Ok(());
         }
-        // On such a file system the permit was asked for because it was its turn, or else the
+        // On such a file system the permit was acquired because the file was due, or else the
         // lookup was rare.
         let may_read = kind == Kind::Stacked && lookup != Lookup::CachedOnly;
         let is_turn = || self.misses.fetch_add(1, Ordering::Relaxed).is_multiple_of(ADMIT_ONE_IN);
@@ -233,7 +233,7 @@ impl State {
         }
         self.remove(relative);
         while self.bytes + cost(relative, &file) > FILE_CACHE_MAX {
-            // Any: the order of a map is as good as chance.
+            // Any of them: the order of a map is as good as random.
             let Some(path) = self.by_path.keys().next().cloned() else { return };
             self.remove(&path);
         }
@@ -248,14 +248,14 @@ impl State {
     }
 }
 
-/// Bytes that a file takes here: many empty ones are not for nothing.
+/// Bytes that a file takes in the cache: even empty files need some.
 fn cost(relative: &[u8], file: &CachedFile) -> usize {
     relative.len() + file.content.len() + size_of::<CachedFile>()
 }
 
 impl CachedFile {
-    /// The version of what lies at its path now. No link may lead there: a link to where the same
-    /// file lies, as in a folder that has become confidential, would not show in the version.
+    /// The version of the file at this path now. Links are not followed: a link to the same file in
+    /// another place, such as a folder that has become confidential, would not change the version.
     fn current_version(&self, relative: &[u8], lookup: Lookup, budget: &PinBudget) -> io::Result<Version> {
         let held = self.pins.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(version) = held.as_ref().and_then(|pins| pins.version(&self.root)) {

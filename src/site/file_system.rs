@@ -1,11 +1,11 @@
-//! File systems: which of their operations may block, and by how many names they know a file.
+//! File systems: which operations may block, and whether files have second names.
 
 use std::io;
 use std::os::fd::AsFd;
 
 use rustix::fs::{Dev, fstat, fstatfs};
 
-/// A mounted file system: the one whose disk permit an operation needs.
+/// A mounted file system. Disk permits are counted for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FileSystem {
     id: Id,
@@ -22,31 +22,32 @@ enum Id {
 /// What may block on a file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// What is in the page cache and the dentry cache never blocks, and the kernel tells what is
-    /// not (RWF_NOWAIT, RESOLVE_CACHED).
+    /// Access to the page cache and dentry cache never blocks, and the kernel reports a miss
+    /// (RWF_NOWAIT, RESOLVE_CACHED).
     Local,
-    /// All of it is memory, so nothing blocks; RWF_NOWAIT is EOPNOTSUPP.
+    /// The file system is in memory, so nothing blocks; RWF_NOWAIT is EOPNOTSUPP.
     Memory,
-    /// As `Local` for names; RWF_NOWAIT is EOPNOTSUPP, so any read may block.
+    /// Like `Local` for names; RWF_NOWAIT is EOPNOTSUPP, so any read may block.
     Stacked,
-    /// Everything may block for ever, close(2) as well: FUSE, network file systems, and every type
-    /// not known here.
+    /// Everything may block forever, even close(2): FUSE, network file systems, and every unlisted
+    /// type.
     Remote,
 }
 
-/// Whether a file has other names than those its folder lists.
+/// Whether a file can have names that its folder does not list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Names {
-    /// It has none.
+    /// It cannot.
     Exact,
-    /// In folders with the casefold flag (chattr(1) +F), names match as Unicode text without case.
+    /// In folders with the casefold flag (chattr(1) +F), names match ignoring case and Unicode
+    /// form.
     Casefold,
-    /// It may have: other case, another Unicode form, an 8.3 name.
+    /// It can: in another case, in another Unicode form, or an 8.3 name.
     Aliased,
 }
 
-/// The types that are known: the name in mountinfo, `f_type` of statfs(2), and what they are like.
-/// In doubt a type is not here: one whose operations block without a disk permit stops the server.
+/// Known types: the name in mountinfo, `f_type` of statfs(2), and their behaviour. When in doubt
+/// leave a type out: if operations block without a disk permit, the server stops.
 const KNOWN: [(&str, u32, Kind, Names); 19] = [
     ("ext2", 0xef53, Kind::Local, Names::Casefold),
     ("ext3", 0xef53, Kind::Local, Names::Casefold),
@@ -70,14 +71,14 @@ const KNOWN: [(&str, u32, Kind, Names); 19] = [
 ];
 
 impl FileSystem {
-    /// Stands for whatever a symbolic link leads to across a mount. It has permits of its own, so
-    /// that a link to a file system that hangs uses up no other's.
+    /// Stands for whatever file system a symbolic link leads to across mounts. It has its own
+    /// permits, so that a link to a hung file system does not use up those of others.
     pub const BEHIND_LINK: Self = FileSystem { id: Id::BehindLink, kind: Kind::Remote, names: Names::Aliased };
 
-    /// The file system of an open file. It may block on a remote one.
+    /// The file system of an open file. Blocks if a remote one hangs.
     pub(super) fn of(file: impl AsFd) -> io::Result<Self> {
         let device = fstat(&file)?.st_dev;
-        // The type of f_type depends on the architecture; the magic numbers have 32 bits.
+        // The integer type of f_type depends on the architecture; magic numbers have 32 bits.
         let magic = fstatfs(&file)?.f_type as u32;
         Ok(FileSystem::new(device, KNOWN.iter().find(|known| known.1 == magic)))
     }
@@ -96,7 +97,7 @@ impl FileSystem {
         self.names
     }
 
-    /// A file system for tests of what does not open files.
+    /// A file system for tests that do not open files.
     #[cfg(test)]
     pub const fn numbered(number: u64, kind: Kind) -> Self {
         FileSystem { id: Id::Device(number), kind, names: Names::Exact }

@@ -1,9 +1,8 @@
-//! What a file is, from its name (RFC 9110 section 8.3).
+//! The media type of a file, from its name (RFC 9110 section 8.3).
 
 use std::borrow::Cow;
 
-/// Types that players need and that mime_guess has otherwise, or not at all; by extension in lower
-/// case.
+/// Types that players need and that mime_guess lacks or has wrong, by lower-case extension.
 const OVERRIDES: [(&str, &str); 8] = [
     ("ts", "video/mp2t"),
     ("m2ts", "video/mp2t"),
@@ -17,7 +16,7 @@ const OVERRIDES: [(&str, &str); 8] = [
 
 const UNKNOWN: &str = "application/octet-stream";
 
-/// The Content-Type of a file of that path.
+/// The Content-Type of a file with this path.
 pub fn of(relative: &[u8]) -> Cow<'static, str> {
     let name = relative.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
     let essence = match name.rsplitn(2, |&byte| byte == b'.').collect::<Vec<_>>()[..] {

@@ -1,12 +1,12 @@
-//! What is served: the content folder, its index and its rules.
+//! The content folder, its index and its rules.
 //!
-//! `index` (what the scan found), `access_rules` (what must not be seen), `confidential` (whether
-//! that is there), `root` (the content folder), `open` (a file beneath it and nothing else), `walk`
-//! (the same step by step, where the kernel does not tell enough), `spelling` and `rules` (the real
+//! `index` (what the scan found), `access_rules` (what must not be served), `confidential` (checks
+//! that those folders exist), `root` (the content folder), `open` (opens files beneath it), `walk`
+//! (the same step by step, where openat2(2) does not suffice), `spelling` and `rules` (the real
 //! names of a path, and when its text suffices), `file_system` and `mounts` (what may block, and
-//! whose permit it needs), `watch` and `scan` (the scan, and mounts that come and go), `file_cache`
-//! (small files in memory), `validation` (whether they are what they were), `content` (the bytes of
-//! a resource, as pieces), `media_type` (what a file is).
+//! which permit it needs), `watch` and `scan` (mounts that come and go, and the scan), `file_cache`
+//! (small files in memory), `validation` (whether they have changed), `content` (the bytes of a
+//! resource, as pieces), `media_type` (Content-Type).
 
 use std::io;
 use std::path::PathBuf;
@@ -49,14 +49,14 @@ use root::Failure;
 use rules::Rules;
 use scan::Scan;
 
-/// The page that stands for a folder.
+/// The index page of a folder.
 const FOLDER_PAGE: &[u8] = b"index.html";
 
 /// The folder that is served.
 #[derive(Debug)]
 pub struct Site(Arc<Shared>);
 
-/// What a site shares with its scan, which may outlive it when the folder hangs.
+/// What a site shares with its scan, which may outlive it if the folder hangs.
 #[derive(Debug)]
 struct Shared {
     content: PathBuf,
@@ -72,9 +72,9 @@ struct Shared {
 #[derive(Debug)]
 pub enum Found {
     File(Resource),
-    /// A folder that was named without its slash.
+    /// A folder, requested without the slash.
     Folder,
-    /// To go on, the lookup needs a permit of this file system.
+    /// The lookup needs a permit of this file system.
     WouldBlock(FileSystem),
 }
 
@@ -97,7 +97,7 @@ impl Resource {
 const NOT_OPEN: Refusal = Refusal::keep_alive(Status::ServiceUnavailable, "The content folder does not answer yet.");
 
 impl Site {
-    /// A content folder that is not opened yet: until then, nothing is found but 503.
+    /// A content folder that is not open yet; until it is, every lookup is 503.
     pub fn new(content: PathBuf, access_rules: AccessRules) -> Self {
         Site(Arc::new(Shared {
             content,
@@ -109,16 +109,15 @@ impl Site {
         }))
     }
 
-    /// Opens the content folder, if it is not open. Blocks for as long as the folder does not
-    /// answer.
+    /// Opens the content folder unless it is open. Blocks while the folder does not answer.
     pub fn open(&self) -> io::Result<()> {
         self.0.reopen().map(|_| ())
     }
 
     /// Opens the content folder and scans it into the index before it returns.
     ///
-    /// Fails where the folder itself cannot be opened; what cannot be read in it is logged and left
-    /// out.
+    /// Fails if the folder itself cannot be opened. What cannot be read in it is logged and
+    /// skipped.
     pub fn scan(content: &std::path::Path, access_rules: AccessRules) -> io::Result<Self> {
         let site = Site::new(content.to_path_buf(), access_rules);
         site.open()?;
@@ -126,7 +125,7 @@ impl Site {
         Ok(site)
     }
 
-    /// What the last scan found; nothing before the first.
+    /// What the last scan found; empty before the first.
     pub fn index(&self) -> Arc<Index> {
         self.0.cache.tree().map(|tree| Arc::clone(&tree.index)).unwrap_or_default()
     }
@@ -142,10 +141,10 @@ impl Site {
         self.0.cache.tree().map(|tree| tree.root.file_system())
     }
 
-    /// Finds what a path leads to. The opened file decides, not the index: a file that came after
-    /// the scan is served, one that went is missing, and the rules hold for the place where the
-    /// file really lies. What is found was so at some time after `arrived`, by which the first byte
-    /// of the request had arrived.
+    /// Finds what a path leads to. The opened file decides, not the index: a file added since the
+    /// scan is served, a deleted one is missing, and the rules apply to the real path of the file.
+    /// The result was current at some time after `arrived`, an upper bound on when the first byte
+    /// of the request arrived.
     pub fn find(&self, path: &Path, arrived: Instant, lookup: Lookup) -> Result<Found, Refusal> {
         self.0.access_rules.check(path.relative())?;
         #[cfg(test)]
@@ -187,7 +186,8 @@ impl Shared {
             Err(Failure::WouldBlock(file_system)) => return Ok(Found::WouldBlock(file_system)),
             Err(Failure::Refused(refusal)) => return Err(refusal),
             Err(Failure::Error { error, real_path }) => {
-                // What is confidential is refused alike whether it exists or not, by whatever road.
+                // Confidential paths get the same response whether they exist or not, however they
+                // are reached.
                 if let Some(real_path) = real_path {
                     self.access_rules.check(&real_path)?;
                 }
@@ -222,7 +222,7 @@ impl Shared {
     }
 }
 
-/// The answer when a file cannot be opened: the one map from errno to status.
+/// The response when a file cannot be opened: the only map from errno to status.
 fn refusal_for(error: io::Error, relative: &[u8]) -> Refusal {
     match Errno::from_io_error(&error) {
         Some(

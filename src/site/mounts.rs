@@ -1,5 +1,4 @@
-//! The mounts inside the content folder, from proc_pid_mountinfo(5). No file system is asked
-//! anything.
+//! The mounts inside the content folder, read from proc_pid_mountinfo(5) without touching them.
 
 use std::fs;
 use std::io;
@@ -9,15 +8,15 @@ use rustix::fs::{Dev, makedev};
 
 use super::file_system::FileSystem;
 
-/// The table of mounts, which is also what changes wake a watcher (proc_pid_mountinfo(5)).
+/// The mount table. poll(2) on it reports changes (proc_pid_mountinfo(5)).
 pub const MOUNTINFO: &str = "/proc/self/mountinfo";
 
-/// The mounts inside the content folder, deeper ones first.
+/// The mounts inside the content folder, deepest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mounts(Vec<(Vec<u8>, FileSystem)>);
 
 impl Mounts {
-    /// The mounts that are inside the folder with this absolute path now.
+    /// The current mounts inside the folder with this absolute path.
     pub fn inside(folder: &[u8]) -> io::Result<Self> {
         Ok(Mounts::parse(&fs::read(MOUNTINFO)?, folder))
     }
@@ -32,7 +31,7 @@ impl Mounts {
         for (point, file_system) in mountinfo.split(|&byte| byte == b'\n').filter_map(parse_line) {
             match strip_folder(&point, folder) {
                 Some(point) if !point.is_empty() => {
-                    // A later mount hides those on and beneath its mount point.
+                    // A later mount hides earlier ones at and beneath its mount point.
                     mounts.retain(|(access_rules, _)| strip_folder(access_rules, point).is_none());
                     mounts.push((point.to_vec(), file_system));
                 }
@@ -45,8 +44,7 @@ impl Mounts {
     }
 }
 
-/// The rest of a path beneath a folder, without the slash between them; None if it is not the
-/// folder and not beneath it.
+/// A path relative to a folder; None if it is neither the folder nor beneath it.
 pub fn strip_folder<'a>(path: &'a [u8], folder: &[u8]) -> Option<&'a [u8]> {
     let rest = path.strip_prefix(folder)?;
     if rest.is_empty() || folder.is_empty() || folder == b"/" { Some(rest) } else { rest.strip_prefix(b"/") }
@@ -67,7 +65,7 @@ fn parse_device(field: &[u8]) -> Option<Dev> {
     Some(makedev(major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// Space, tab, line feed and backslash are written as a backslash and three octal digits.
+/// Space, tab, line feed and backslash are escaped as a backslash and three octal digits.
 fn unescape(field: &[u8]) -> Vec<u8> {
     let mut pieces = field.split(|&byte| byte == b'\\');
     let mut path = pieces.next().unwrap_or_default().to_vec();

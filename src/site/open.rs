@@ -1,5 +1,4 @@
-//! Opening what lies beneath the content folder: by openat2(2), or step by step where that does not
-//! suffice for the rules.
+//! Opens files beneath the content folder: with openat2(2), or step by step if the rules need more.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -12,21 +11,21 @@ use super::root::{BENEATH, Failure, Lookup, READ, Root, Scope, WITHOUT_LINKS, pa
 use super::rules::Rules;
 use super::walk::Walk;
 
-/// What was opened. It may be a folder or a special file: ask the handle.
+/// An open file. It may be a folder or a special file: ask the handle.
 #[derive(Debug)]
 pub struct Opened {
     pub file: File,
-    /// The file system whose permit reading and closing the file need.
+    /// Its file system: reading and closing the file need a permit of it.
     pub file_system: FileSystem,
     pub is_on_root_mount: bool,
-    /// Where it really lies relative to the root, if symbolic links or another spelling led there.
+    /// Its real path relative to the root, if symbolic links or another spelling led there.
     pub real_path: Option<Vec<u8>>,
 }
 
 impl Root {
-    /// Opens what lies at a normalised path relative to the root. Symbolic links are followed as
-    /// long as every step of them stays beneath the root. Where the text of the path does not
-    /// suffice for the rules, its real names are found.
+    /// Opens a normalised path relative to the root. Symbolic links are followed as long as they
+    /// stay beneath the root. If the rules cannot judge the path by its text, its real names are
+    /// looked up.
     pub fn open_beneath(&self, relative: &[u8], lookup: Lookup, rules: Rules) -> Result<Opened, Failure> {
         let mount = self.mounts.of(relative);
         let needed = mount.unwrap_or(self.file_system);
@@ -64,13 +63,14 @@ impl Root {
                 }
                 self.walk(relative, lookup, scope, rules)
             }
-            // A mount that is not in the table yet.
+            // A mount that is not in the mount table yet.
             Err(Errno::XDEV) if scope == Scope::Root => Err(Failure::WouldBlock(FileSystem::BEHIND_LINK)),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Goes step by step where openat2(2) does not suffice. That blocks on all but memory.
+    /// Opens step by step where openat2(2) does not suffice. That may block unless the file system
+    /// is in memory.
     fn walk(&self, relative: &[u8], lookup: Lookup, scope: Scope, rules: Rules) -> Result<Opened, Failure> {
         if lookup == Lookup::CachedOnly && self.file_system.kind != Kind::Memory {
             return Err(Failure::WouldBlock(self.file_system));

@@ -16,22 +16,22 @@ use super::mounts::{Mounts, strip_folder};
 use crate::http::Refusal;
 use crate::limits::LEASE_WAIT;
 
-/// The content folder, held open, so that it stays the same folder when it is renamed.
+/// The content folder, held open so that it stays the same folder if it is renamed.
 #[derive(Debug)]
 pub struct Root {
     pub(super) folder: OwnedFd,
     identity: Identity,
     pub(super) file_system: FileSystem,
     pub(super) mounts: Mounts,
-    /// Whether the kernel has openat2(2) (Linux 5.6) and lets us use it.
+    /// Whether openat2(2) is available (Linux 5.6) and permitted.
     pub(super) has_openat2: bool,
-    /// Whether it has RESOLVE_CACHED (Linux 5.12).
+    /// Whether RESOLVE_CACHED is available (Linux 5.12).
     has_cached: bool,
-    /// Whether proc(5) tells the path of an open file.
+    /// Whether proc(5) shows the path of an open file.
     pub(super) has_proc: bool,
 }
 
-/// Which folder it is, and on which mount.
+/// Identifies the folder and its mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity {
     device: Dev,
@@ -39,12 +39,12 @@ struct Identity {
     mount: u64,
 }
 
-/// Where a file may be looked for.
+/// How a lookup may block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup {
-    /// Only in what the kernel has in memory; it never blocks.
+    /// Not at all: only what the kernel has in memory is found.
     CachedOnly,
-    /// On this file system, of which the caller holds a disk permit.
+    /// On this file system, for which the caller holds a disk permit.
     MayBlock(FileSystem),
 }
 
@@ -53,7 +53,7 @@ pub enum Lookup {
 pub(super) enum Scope {
     /// The mount of the root, links included.
     Root,
-    /// The mount that the path names, without links, as they could lead to any other.
+    /// The mount that the path names, without links, as a link could lead to any other mount.
     Mount,
     /// Everything beneath the root.
     Anywhere,
@@ -65,7 +65,7 @@ pub enum Failure {
     /// The lookup needs a permit of this file system.
     WouldBlock(FileSystem),
     Refused(Refusal),
-    /// `real_path` is where it would lie relative to the root, if symbolic links or another
+    /// `real_path` is the path it would have relative to the root, if symbolic links or another
     /// spelling led there.
     Error {
         error: io::Error,
@@ -73,22 +73,22 @@ pub enum Failure {
     },
 }
 
-/// NONBLOCK, so that a FIFO without a writer holds nobody; it means nothing for a regular file
-/// without a lease.
+/// NONBLOCK, so that opening a FIFO without a writer does not block; it has no effect on a regular
+/// file without a lease.
 pub(super) const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 pub(super) const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
 pub(super) const WITHOUT_LINKS: ResolveFlags = BENEATH.union(ResolveFlags::NO_SYMLINKS);
 
-/// EAGAIN is tried again at once this often: openat2(2) gives it when a rename anywhere may have
-/// raced with a path that climbs.
+/// How often EAGAIN is retried at once: openat2(2) returns it when a rename anywhere may have raced
+/// with a `..` in the path.
 const RACES_MAX: usize = 8;
 
-/// Time between two attempts to open a file while its lease is broken.
+/// Time between attempts to open a file while a lease on it is being broken.
 const LEASE_POLL: Duration = Duration::from_millis(10);
 
 impl Root {
-    /// Opens the content folder. It may block for as long as the folder does not answer.
+    /// Opens the content folder. Blocks while the folder does not answer.
     pub fn open(content: &Path) -> io::Result<Self> {
         let folder = openat(CWD, content, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         let can = |resolve| openat2(&folder, ".", READ, Mode::empty(), resolve).is_ok();
@@ -119,21 +119,20 @@ impl Root {
         self.file_system
     }
 
-    /// The lookup of a caller that holds a permit of this file system.
+    /// The lookup of a caller that holds a permit for this file system.
     pub fn may_block(&self) -> Lookup {
         Lookup::MayBlock(self.file_system)
     }
 
-    /// A handle on what lies at a path on the root's own mount, without links. It reads nothing, so
-    /// leases and FIFOs do not matter. Fails with EAGAIN where the lookup may not block and would.
+    /// An O_PATH handle on a path of the root's own mount, without links. It cannot read, so leases
+    /// and FIFOs do not matter. Fails with EAGAIN if the lookup would block and may not.
     pub fn open_path(&self, relative: &[u8], lookup: Lookup) -> rustix::io::Result<OwnedFd> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let limits = self.limits_of(lookup).ok_or(Errno::AGAIN)?;
         openat2(&self.folder, relative, flags, Mode::empty(), WITHOUT_LINKS | limits)
     }
 
-    /// What openat2(2) must not do for a lookup of a path on the root's own mount; None if it needs
-    /// a permit of that file system.
+    /// The openat2(2) flags for a lookup on the root's own mount; None if that needs a permit.
     pub(super) fn limits_of(&self, lookup: Lookup) -> Option<ResolveFlags> {
         match (lookup, self.file_system.kind) {
             _ if lookup == self.may_block() => Some(ResolveFlags::NO_XDEV),
@@ -143,7 +142,7 @@ impl Root {
         }
     }
 
-    /// Opens a folder beneath the root, without links, to look for names in it.
+    /// Opens a folder beneath the root, without links, to list its names.
     pub(super) fn open_folder(&self, relative: &[u8], scope: Scope) -> rustix::io::Result<OwnedFd> {
         const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
         if self.has_openat2 {
@@ -157,18 +156,18 @@ impl Root {
         Ok(folder)
     }
 
-    /// The same as if it were of another type.
+    /// The same root as if its file system were of another type.
     #[cfg(test)]
     pub fn like(self, name: &str) -> Self {
         Root { file_system: self.file_system.like(name), ..self }
     }
 
-    /// What a path needs a permit of.
+    /// The file system for which a path needs a permit.
     pub(super) fn file_system_of(&self, relative: &[u8]) -> FileSystem {
         self.mounts.of(relative).unwrap_or(self.file_system)
     }
 
-    /// Where an open file lies relative to the root.
+    /// The path of an open file relative to the root.
     pub(super) fn real_path(&self, fd: &OwnedFd) -> io::Result<Vec<u8>> {
         let (path, root) = (path_of(fd)?, path_of(&self.folder)?);
         Ok(strip_folder(&path, &root).ok_or(Errno::XDEV)?.to_vec())
@@ -195,13 +194,13 @@ impl From<Errno> for Failure {
     }
 }
 
-/// Opens one name in a folder for reading; a link is not followed.
+/// Opens a name in a folder for reading, without following a link.
 pub(super) fn open_in(folder: BorrowedFd<'_>, name: &[u8], lookup: Lookup) -> rustix::io::Result<OwnedFd> {
     patiently(lookup, || openat(folder, name, READ | OFlags::NOFOLLOW, Mode::empty()))
 }
 
-/// Tries again what fails with EAGAIN although it may block: a rename has raced, or the file has a
-/// lease, whose break the attempt has begun (fcntl(2), F_SETLEASE).
+/// Retries a blocking operation that fails with EAGAIN: it raced with a rename, or the attempt has
+/// begun to break a lease on the file (fcntl(2), F_SETLEASE).
 pub(super) fn patiently(lookup: Lookup, open: impl Fn() -> rustix::io::Result<OwnedFd>) -> rustix::io::Result<OwnedFd> {
     let deadline = Instant::now() + LEASE_WAIT;
     for attempt in 1.. {

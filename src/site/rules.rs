@@ -4,11 +4,11 @@ use super::access_rules::AccessRules;
 use super::file_system::{FileSystem, Names};
 use super::index::Index;
 
-/// The rules, and the names that need no second look.
+/// The access rules, and the names known to be spelt as their folder lists them.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
     pub access_rules: &'a AccessRules,
-    /// Its paths were listed in just this spelling.
+    /// The index: its paths are spelt as their folders list them.
     pub index: &'a Index,
 }
 
@@ -17,8 +17,7 @@ impl Rules<'_> {
     pub(super) fn text_suffices(self, relative: &[u8], file_system: FileSystem) -> bool {
         let exact = match file_system.names() {
             Names::Exact => true,
-            // The rules know no case in ASCII, and a name in ASCII begins with a dot if its alias
-            // does.
+            // The rules ignore ASCII case, and an ASCII name begins with a dot if its alias does.
             Names::Casefold => {
                 let folder =
                     relative.iter().rposition(|&byte| byte == b'/').map_or(&b""[..], |slash| &relative[..slash]);

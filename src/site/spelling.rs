@@ -1,5 +1,5 @@
-//! The real names of a path, where a file system knows a file by more names than its folder lists:
-//! 8.3 names on NTFS and FAT, other case, other Unicode forms.
+//! The real names of a path on file systems that accept names their folders do not list: 8.3 names
+//! on NTFS and FAT, other case, other Unicode forms.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,13 +12,14 @@ use super::access_rules::AccessRules;
 use super::file_system::Names;
 use super::root::{Root, Scope};
 
-/// The confidential folders on file systems that may know them by another name, held open, as some
-/// file systems give an inode a new number once nobody uses it.
+/// Confidential folders on file systems that accept other names for them. They are held open, as
+/// some file systems renumber an inode once it is unused.
 #[derive(Debug, Default)]
 pub struct ConfidentialFolders(Vec<(OwnedFd, Dev, u64)>);
 
 impl ConfidentialFolders {
-    /// Those that a lookup of this path may reach. It may block there. The error names the folder.
+    /// The ones that a lookup of this path may reach; the lookup may block on them. The error names
+    /// the folder.
     pub(super) fn open(root: &Root, access_rules: &AccessRules, scope: Scope, relative: &[u8]) -> io::Result<Self> {
         let mount = root.mounts.of(relative);
         let mut found = Vec::new();
@@ -34,7 +35,7 @@ impl ConfidentialFolders {
             }
             match root.open_folder(folder, scope).and_then(|fd| fstat(&fd).map(|stat| (fd, stat))) {
                 Ok((fd, Stat { st_dev, st_ino, .. })) => found.push((fd, st_dev, st_ino)),
-                // There is none, or it is a link, or the lookup does not get there by any name.
+                // It is missing, or a link, or the lookup cannot reach it by any name.
                 Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV | Errno::ACCESS) => {}
                 Err(error) => {
                     let error = format!("the confidential folder {:?}: {error}", String::from_utf8_lossy(folder));
@@ -54,11 +55,10 @@ impl ConfidentialFolders {
     }
 }
 
-/// Set on a folder in which names match without case.
+/// The flag of a folder in which names match ignoring case.
 const CASEFOLD: IFlags = IFlags::from_bits_retain(0x4000_0000);
 
-/// Whether a folder says that names in it match only byte for byte, on a file system that has the
-/// casefold flag.
+/// Whether names in a folder match only byte for byte, according to its casefold flag.
 pub(super) fn matches_case(folder: &Path) -> bool {
     openat(CWD, folder, FOLDER, Mode::empty()).is_ok_and(has_no_casefold)
 }
@@ -69,8 +69,8 @@ fn has_no_casefold(folder: impl AsFd) -> bool {
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// The names by which a folder lists what was found in it as `name`: just that, or those with the
-/// same inode. None where that cannot be known.
+/// The names under which a folder lists what was opened as `name`: that name itself, or those with
+/// the same inode. None if they cannot be determined.
 pub(super) fn listed_names(folder: BorrowedFd<'_>, name: &[u8], inode: u64, names: Names) -> io::Result<Vec<Vec<u8>>> {
     let folder = openat(folder, ".", FOLDER, Mode::empty())?;
     let is_exact = match names {

@@ -11,7 +11,7 @@ use crate::http::target::{self, Target};
 
 mod mounted;
 
-/// What a target leads to: the name of the file's text, `folder`, or the status of the refusal.
+/// What a target leads to: the text of the file, `folder`, or the status of the error.
 fn find(site: &Site, target: &str) -> String {
     let Ok(Target { path, .. }) = target::parse(target.as_bytes()) else { panic!("{target} is a path") };
     match find_with_permits(site, &path) {
@@ -25,7 +25,7 @@ fn find(site: &Site, target: &str) -> String {
     }
 }
 
-/// Finds a path with whatever permit that takes.
+/// Finds a path with whatever permits it needs.
 fn find_with_permits(site: &Site, path: &Path) -> Result<Found, Refusal> {
     let mut lookup = Lookup::CachedOnly;
     loop {
@@ -141,10 +141,10 @@ fn a_file_of_any_time_can_be_described() {
 
 #[test]
 fn a_file_that_becomes_a_link_while_it_is_served_leaks_nothing() {
-    /// The fewest swaps, and the fewest findings of each kind.
+    /// The least number of swaps, and of each outcome.
     const SWAPS: usize = 2_000;
     const FINDINGS: usize = 100;
-    /// After this the test fails.
+    /// How long the test tries before it fails.
     const PATIENCE: Duration = Duration::from_secs(60);
     let begun = Instant::now();
     let content = tempfile::tempdir().expect("a temporary folder");
@@ -156,7 +156,7 @@ fn a_file_that_becomes_a_link_while_it_is_served_leaks_nothing() {
             for swap in 0.. {
                 symlink("confidential/x", at("new-link")).expect("a link");
                 fs::rename(at("new-link"), at("swapped")).expect("it is replaced");
-                // On one processor the other side sees what is there when this one yields.
+                // On one processor the other thread sees only the states in which this one yields.
                 std::thread::yield_now();
                 fs::write(at("new-file"), "harmless").expect("a file");
                 fs::rename(at("new-file"), at("swapped")).expect("it is replaced");

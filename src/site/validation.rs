@@ -1,8 +1,8 @@
-//! Whether a file is still what it was, without a walk along its path each time.
+//! Whether a file is unchanged, without resolving its path each time.
 //!
-//! openat2(2) resolves a path without blocking, but costs thrice what statx(2) of an open file
-//! does. So what it went through is held open, the folders above the file as well: no name in a
-//! folder changes without the times of the folder.
+//! openat2(2) resolves a path without blocking, but costs three times as much as statx(2) of an
+//! open file. So the file and the folders on its path are held open: no name in a folder can change
+//! without changing the times of the folder.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -16,8 +16,7 @@ use rustix::process::{Resource, getrlimit};
 use super::root::{Lookup, Root};
 use crate::limits::pinned_descriptors_max;
 
-/// What changes whenever a file or folder changes: which it is, how large, and when its content and
-/// anything about it changed.
+/// Differs after every change of a file or folder: its device, inode, size, mtime and ctime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version {
     device: (u32, u32),
@@ -27,12 +26,12 @@ pub struct Version {
     changed: (i64, u32),
 }
 
-/// What changed less than this ago may change again without a new time, as the clocks of file
-/// systems are coarse.
+/// A file changed more recently than this may change again without a new time, as file system
+/// clocks are coarse.
 const SETTLED: Duration = Duration::from_secs(2);
 
 impl Version {
-    /// Of an open file. It does not block on a local file system.
+    /// The version of an open file. Does not block on a local file system.
     pub fn of(file: impl AsFd) -> io::Result<Self> {
         let wanted = StatxFlags::INO | StatxFlags::SIZE | StatxFlags::MTIME | StatxFlags::CTIME;
         let found = statx(file, "", AtFlags::EMPTY_PATH, wanted)?;
@@ -45,7 +44,7 @@ impl Version {
         })
     }
 
-    /// Whether any later change will show.
+    /// Whether any later change will have a different version.
     pub fn has_settled(&self, now: SystemTime) -> bool {
         let then = now.checked_sub(SETTLED).and_then(|then| then.duration_since(SystemTime::UNIX_EPOCH).ok());
         let then = then.map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
@@ -53,7 +52,7 @@ impl Version {
     }
 }
 
-/// A path that was resolved, held open.
+/// A resolved path, held open.
 #[derive(Debug)]
 pub struct Pins {
     folders: Folders,
@@ -69,22 +68,22 @@ struct Folders {
 }
 
 impl Pins {
-    /// The version of the file, if the path leads there still.
+    /// The version of the file, if the path still leads to it.
     pub fn version(&self, root: &Root) -> Option<Version> {
         if self.folders.are_same(root) { Version::of(&self.file).ok() } else { None }
     }
 }
 
-/// Resolves a path to the version of the file, and pins it if all folders have settled and
-/// descriptors are left.
+/// Resolves a path to the version of the file, and pins it if all folders have settled and the
+/// descriptor budget allows it.
 pub fn resolve(
     root: &Root,
     relative: &[u8],
     lookup: Lookup,
     budget: &PinBudget,
 ) -> io::Result<(Version, Option<Pins>)> {
-    // The versions of the folders come before the resolution, so that a change since then shows in
-    // them.
+    // The versions of the folders are taken before the path is resolved, so that a later change
+    // shows.
     let folders = Folders::pin(root, relative, lookup, budget);
     let file = root.open_path(relative, lookup)?;
     let version = Version::of(&file)?;
@@ -97,7 +96,7 @@ impl Folders {
         let settled = |folder: &OwnedFd| Version::of(folder).ok().filter(|version| version.has_settled(now));
         let version = settled(&root.folder)?;
         let slashes = || relative.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(slash, _)| slash);
-        // One for the file.
+        // One descriptor is for the file.
         let descriptors = budget.take(slashes().count() + 1)?;
         let pin = |slash: usize| {
             let folder = root.open_path(&relative[..slash], lookup).ok()?;
@@ -113,7 +112,7 @@ impl Folders {
     }
 }
 
-/// Counts the descriptors that pins hold.
+/// Counts the descriptors held by pins.
 #[derive(Clone, Debug)]
 pub struct PinBudget {
     taken: Arc<AtomicUsize>,
@@ -121,12 +120,12 @@ pub struct PinBudget {
 }
 
 impl PinBudget {
-    /// As large as the limit of open files allows now.
+    /// The budget for the current limit of open files.
     pub fn new() -> Self {
         PinBudget { taken: Arc::default(), limit: pinned_descriptors_max(getrlimit(Resource::Nofile).current) }
     }
 
-    /// Descriptors that are held.
+    /// Descriptors held now.
     #[cfg(test)]
     pub fn taken(&self) -> usize {
         self.taken.load(Ordering::Relaxed)

@@ -1,4 +1,5 @@
-//! A path step by step, for its real names and where links lead, also to what does not exist.
+//! Walks a path step by step to find its real names and the targets of links, even if they are
+//! missing.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -11,36 +12,36 @@ use super::root::{Failure, Lookup, Root, Scope, open_in};
 use super::rules::Rules;
 use super::spelling::{ConfidentialFolders, listed_names};
 
-/// A walk beneath the root. Each step is opened in the folder before it, so that nothing can slip
-/// in between.
+/// A walk beneath the root. Each step is opened relative to the folder before it, so that a
+/// concurrent rename cannot redirect it.
 #[derive(Debug)]
 pub(super) struct Walk<'a> {
     root: &'a Root,
     scope: Scope,
     rules: Rules<'a>,
     confidential: ConfidentialFolders,
-    /// The folder it has come to; None for the root.
+    /// The current folder; None for the root.
     folder: Option<OwnedFd>,
-    /// The path of that folder by its real names.
+    /// The real path of that folder.
     real_path: Vec<u8>,
     links: usize,
 }
 
-/// Links of one path, as the kernel has it (path_resolution(7)).
+/// The most links in a path, as in the kernel (path_resolution(7)).
 const LINKS_MAX: usize = 40;
 
 const STEP: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 impl<'a> Walk<'a> {
-    /// Begins a walk to this path.
+    /// Starts a walk along this path.
     pub fn new(root: &'a Root, relative: &[u8], scope: Scope, rules: Rules<'a>) -> Result<Self, Failure> {
         let confidential = ConfidentialFolders::open(root, rules.access_rules, scope, relative)?;
         Ok(Walk { root, scope, rules, confidential, folder: None, real_path: Vec::new(), links: 0 })
     }
 
-    /// Opens what lies at the path, and tells where it really lies.
+    /// Opens the path, and finds its real path.
     pub fn open(mut self, relative: &[u8], lookup: Lookup) -> Result<(OwnedFd, Vec<u8>), Failure> {
-        // The steps to come, the next one last.
+        // The remaining steps, the next one last.
         let mut steps: Vec<Vec<u8>> = reversed(relative);
         while let Some(step) = steps.pop() {
             match &step[..] {
@@ -72,7 +73,7 @@ impl<'a> Walk<'a> {
         Ok((open_in(self.folder(), b".", lookup)?, self.real_path))
     }
 
-    /// Looks at one name in the folder.
+    /// Looks up a name in the current folder.
     fn step(&mut self, name: &[u8]) -> Result<Step, Failure> {
         let path = join(&self.real_path, name);
         if self.scope == Scope::Root && self.root.mounts.of(&path).is_some() {
@@ -105,8 +106,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The path by the name that the folder lists. Where it lists other names, the rules judge each
-    /// of them.
+    /// The path with the name that the folder lists. If it lists several, the rules check each.
     fn real_path_of(&self, path: Vec<u8>, name: &[u8], inode: u64) -> Result<Vec<u8>, Failure> {
         let file_system = match self.scope {
             Scope::Root => self.root.file_system,
@@ -120,11 +120,11 @@ impl<'a> Walk<'a> {
         for other in paths.iter().filter(|other| **other != path) {
             self.rules.access_rules.check(other).map_err(Failure::Refused)?;
         }
-        // A name that is listed nowhere cannot be judged.
+        // The rules cannot check a name that is not listed.
         paths.into_iter().next().ok_or(Failure::Refused(MISSING))
     }
 
-    /// Goes back to the folder above.
+    /// Returns to the parent folder.
     fn climb(&mut self) -> Result<(), Failure> {
         if self.real_path.is_empty() {
             return Err(Errno::XDEV.into());
@@ -141,7 +141,7 @@ impl<'a> Walk<'a> {
         self.folder.as_ref().unwrap_or(&self.root.folder).as_fd()
     }
 
-    /// Says where it would lie what could not be reached, by this name and the steps after it.
+    /// The error for a path that could not be reached, with the real path it would have.
     fn with_path(&self, failure: Failure, name: &[u8], steps: &[Vec<u8>]) -> Failure {
         let Failure::Error { error, real_path: None } = failure else { return failure };
         let mut path = join(&self.real_path, name);
@@ -157,12 +157,12 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What a step came to.
+/// The outcome of a step.
 #[derive(Debug)]
 enum Step {
     /// A link, with its target.
     Link(Vec<u8>),
-    /// Anything else, with its path by its real names.
+    /// Anything else, with its real path.
     Node(OwnedFd, Vec<u8>),
 }
 

@@ -1,4 +1,4 @@
-//! The file cache of a real folder.
+//! Tests of the file cache on a real folder.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -11,13 +11,13 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use super::*;
 use crate::http::Validators;
 
-/// A folder, and a cache that serves it.
+/// A folder, and a cache for it.
 struct Folder {
     content: tempfile::TempDir,
     cache: FileCache,
 }
 
-/// An empty folder; None where its file system cannot tell what is in memory.
+/// An empty folder; None if its file system cannot report what is in memory.
 fn folder() -> Option<Folder> {
     folder_in(&std::env::temp_dir())
 }
@@ -43,7 +43,7 @@ impl Folder {
         Arc::clone(&self.cache.tree().expect("it is open").root)
     }
 
-    /// Offers a file as a request would that found it opened.
+    /// Offers a file as a request that has opened it does.
     fn offer(&self, name: &str, lookup: Lookup, admission: Admission, now: SystemTime) -> Result<(), FileSystem> {
         let file = &File::open(self.at(name)).expect("a file");
         let metadata = &file.metadata().expect("it is open");
@@ -54,14 +54,14 @@ impl Folder {
         self.cache.offer(Offer { root, relative, file, metadata, representation, lookup, admission }, now)
     }
 
-    /// Offers a file often enough for its turn to come, a minute from now.
+    /// Offers a file often enough for it to be cached, a minute from now.
     fn offer_in_turn(&self, name: &str) {
         for _ in 0..ADMIT_ONE_IN {
             self.offer(name, self.root().may_block(), Admission::InTurn, later()).expect("it may block");
         }
     }
 
-    /// What a request finds that arrives now.
+    /// What a request that arrives now finds.
     fn found(&self, name: &str) -> Option<String> {
         self.found_by(name, Instant::now())
     }
@@ -82,7 +82,7 @@ impl Folder {
     }
 }
 
-/// When everything has settled that was written just now.
+/// A time at which everything written just now has settled.
 fn later() -> SystemTime {
     SystemTime::now() + Duration::from_secs(60)
 }
@@ -103,8 +103,7 @@ fn a_file_is_cached_until_it_changes_in_any_way() {
         assert_eq!(folder.found("a"), None);
         folder.offer_in_turn("a");
         assert_eq!(folder.found("a").as_deref(), Some("one"));
-        // Not before the clock of the file system has gone on, or the first change could not be
-        // seen.
+        // After the clock of the file system has advanced, or the first change could not be seen.
         let before = fs::metadata(at("a")).expect("a file").modified().expect("a time");
         while fs::write(at("tick"), "").and_then(|()| fs::metadata(at("tick"))?.modified()).expect("a time") == before {
         }
@@ -224,7 +223,7 @@ fn a_name_that_was_evicted_is_validated_under_a_permit() {
         return;
     }
     let find = |lookup| folder.cache.find(b"films/a", Instant::now(), lookup);
-    // A rename or mount anywhere can race with a lookup in memory.
+    // A rename or mount anywhere can race with a cached lookup.
     assert!((0..1000).any(|_| matches!(find(Lookup::CachedOnly), Cached::Fresh(_))));
     // A folder that is renamed takes the names in it out of reach without the disk.
     fs::rename(folder.at("films"), folder.at("moved")).expect("it is renamed");
@@ -244,7 +243,7 @@ fn another_root_has_nothing_cached() {
     assert!(!folder.cache.set_index(&old, Arc::default()), "the scan of another root");
 }
 
-/// Neither has RWF_NOWAIT.
+/// Neither supports RWF_NOWAIT.
 #[test]
 fn a_read_that_may_block_needs_a_permit() {
     let Some(mut folder) = folder() else { return };
@@ -263,7 +262,7 @@ fn a_read_that_may_block_needs_a_permit() {
     }
 }
 
-/// Maps a file that is to be there, writes into its page, and writes again for each line it reads.
+/// Maps an existing file, writes to its page, and writes again for each line of input.
 const WRITE_MAPPED: &str = "
 import mmap, sys
 file = open(sys.argv[1], 'r+b')

@@ -1,4 +1,4 @@
-//! The root of a real folder.
+//! Tests of the root on a real folder.
 
 use std::fs;
 use std::io::Read;
@@ -36,8 +36,8 @@ fn open(outside: &tempfile::TempDir) -> Root {
     Root::open(&outside.path().join("root")).expect("the root")
 }
 
-/// What a lookup came to: the text and where it really lies, or `would block`, or the error and
-/// where it would lie.
+/// The outcome of a lookup: the text and real path, or `would block`, or the error and the real
+/// path it would have.
 fn look_up(root: &Root, path: &str, lookup: Lookup) -> (String, Option<String>) {
     let text = |path: Option<Vec<u8>>| path.map(|path| String::from_utf8(path).expect("a path"));
     let (access_rules, index) = (AccessRules::new([]).expect("no folders"), Index::default());
@@ -55,8 +55,8 @@ fn look_up(root: &Root, path: &str, lookup: Lookup) -> (String, Option<String>) 
     }
 }
 
-/// The same without a permit. A rename or mount anywhere can race with a lookup in memory, which
-/// then would block; such a race is soon over.
+/// The same without a permit. A cached lookup would block when it races with a rename or mount
+/// anywhere, so it is retried.
 fn look_up_cached(root: &Root, path: &str) -> String {
     let found = || look_up(root, path, Lookup::CachedOnly).0;
     (0..1000).map(|_| found()).find(|found| found != "would block").unwrap_or_else(found)
@@ -111,7 +111,7 @@ fn only_what_is_in_memory_is_opened_without_a_permit() {
     }
     assert!(root.has_cached, "this test is about RESOLVE_CACHED");
     for path in ["films/a.txt", "inside", "folder/a.txt"] {
-        // Once, to have it in memory.
+        // Once, to bring it into memory.
         look_up(&root, path, root.may_block());
         assert_eq!(look_up_cached(&root, path), "film", "{path}");
     }

@@ -1,5 +1,5 @@
-//! A site with mounts inside, over and beneath it. They need root, and print a line where they are
-//! skipped.
+//! Tests of a site with mounts inside, over and beneath it. They need root, and print a line if
+//! they are skipped.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, PipeWriter};
@@ -10,11 +10,11 @@ use std::thread;
 
 use super::*;
 
-/// A mount that goes when it is dropped, however the test ends.
+/// A mount that is removed when it is dropped, however the test ends.
 struct Mount(PathBuf);
 
 impl Mount {
-    /// Runs mount(8), or another command that mounts; None where it cannot.
+    /// Runs mount(8) or another command that mounts; None if it fails.
     fn new<S: AsRef<OsStr>>(command: &str, arguments: impl IntoIterator<Item = S>, point: &FsPath) -> Option<Self> {
         let result = Command::new(command).args(arguments).arg(point).output();
         if result.as_ref().is_ok_and(|output| output.status.success()) {
@@ -48,7 +48,7 @@ fn scan(content: &FsPath) -> Site {
     Site::scan(content, AccessRules::new([]).expect("no further folders")).expect("the folder can be scanned")
 }
 
-/// The file systems whose permits a path needs, one after the other.
+/// The file systems for which a path needs permits, in order.
 fn permits(site: &Site, target: &str) -> Vec<FileSystem> {
     let mut lookup = Lookup::CachedOnly;
     let mut permits = Vec::new();
@@ -91,7 +91,7 @@ fn a_mount_is_entered_under_its_own_permit_and_by_links_under_a_shared_one() {
         assert_eq!(find(&site, target), found, "{target}");
         assert_eq!(permits(&site, target), needed, "{target}");
     }
-    // What was opened is counted for the file system that it lies on, by whatever road.
+    // An open file counts for the file system it is on, however it was reached.
     for (target, file_system) in [("/films/a", films), ("/into", films), ("/plain/b", root)] {
         let Ok(Found::File(resource)) = find_with_permits(&site, &path(target)) else { panic!("{target} is there") };
         assert!(matches!(resource.content, Content::File(_, of) if of == file_system), "{target}");
@@ -127,7 +127,7 @@ impl Watched {
         Watched { site, stop: Some(stop), thread }
     }
 
-    /// Waits until a path leads there.
+    /// Waits until a path leads to this.
     fn wait_for(&self, target: &str, expected: &str) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while find(&self.site, target) != expected {
@@ -192,7 +192,7 @@ fn a_mount_that_comes_late_or_comes_back_is_served() {
     watched.wait_for("/films/b", "inside");
 }
 
-/// An NTFS image, mounted; None where there is no ntfs-3g.
+/// A mounted NTFS image; None without ntfs-3g.
 fn ntfs(folder: &FsPath, point: &FsPath, driver: &str, options: &str) -> Option<Mount> {
     let image = folder.join("image");
     let made = File::create(&image).and_then(|file| file.set_len(8 << 20)).and_then(|()| {
@@ -244,7 +244,7 @@ fn a_second_name_of_what_is_hidden_is_refused() {
         unscanned.open().expect("it opens");
         let scanned = Site::scan(&content, access_rules.clone()).expect("it opens");
         assert_eq!(scanned.index().count(), 1, "nothing access_rules is indexed");
-        // A name that ignores case in a folder that is spelt otherwise in the rules.
+        // Case is ignored in a folder that the rules spell differently.
         let other = AccessRules::new([&*format!("{prefix}SÄFE"), &*format!("{prefix}confidential")]).expect("folders");
         let spelt_otherwise = Site::scan(&content, other).expect("it opens");
         assert!(!ignores_case || spelt_otherwise.index().count() == 1);
@@ -273,8 +273,8 @@ fn a_second_name_of_what_is_hidden_is_refused() {
     }
 }
 
-/// Holds a write lease on a file until an attempt to open it has waited for as long as the second
-/// argument says.
+/// Holds a write lease on a file until an attempt to open it has waited for the time of the second
+/// argument.
 const HOLD_LEASE: &str = "
 import fcntl, os, signal, sys, time
 def release(*_):
