@@ -1,12 +1,12 @@
-//! The architecture, held by reading `src/`.
+//! The rules of the architecture, checked by reading the sources.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms and their floors, as in the map of `src/lib.rs`. A room imports from itself and from
-/// lower floors.
-const FLOORS: [(&str, i8); 12] = [
+/// The top-level modules and their layers, as in the map in `src/lib.rs`. A module imports from
+/// itself and from lower layers.
+const LAYERS: [(&str, i8); 12] = [
     ("main", 6),
     ("failure", 6),
     ("config", 5),
@@ -21,8 +21,8 @@ const FLOORS: [(&str, i8); 12] = [
     ("bytes", -1),
 ];
 
-fn floor(room: &str) -> i8 {
-    FLOORS.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("{room} is in no floor plan")).1
+fn layer(room: &str) -> i8 {
+    LAYERS.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("{room} is in no layer")).1
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -30,7 +30,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
 }
 
-/// The room of each file of `src/` but the map, and its text.
+/// The module, path and text of each file of `src/` but `lib.rs`.
 fn rooms() -> Vec<(String, PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let room = |path: &Path| {
@@ -50,18 +50,18 @@ fn imports_go_down_only() {
         for name in code.flat_map(|line| line.split("crate::").skip(1).chain(line.split("reeld::").skip(1))) {
             let other: String = name.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
             assert!(
-                other == *room || floor(&other) < floor(room),
-                "{} on floor {} imports {other} on floor {}",
+                other == *room || layer(&other) < layer(room),
+                "{} in layer {} imports {other} in layer {}",
                 path.display(),
-                floor(room),
-                floor(&other)
+                layer(room),
+                layer(&other)
             );
         }
     }
 }
 
-/// Each file of a crate as a module, such as `serve::pool::disk`, with its code: no tests, no
-/// comments.
+/// Each file of a crate by its module path, such as `serve::pool::disk`, with its code: no tests,
+/// no comments.
 fn modules(root: &Path) -> Vec<(String, String)> {
     let module = |path: &Path| {
         let names = path.strip_prefix(root).expect("it lies there").with_extension("");
@@ -72,14 +72,14 @@ fn modules(root: &Path) -> Vec<(String, String)> {
         let text = fs::read_to_string(path).expect("a text");
         let code = text.split("\nmod tests {").next().expect("it is not empty");
         let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-        // A visibility is no import.
+        // A visibility is not an import.
         lines.map(|line| line.replace("pub(in crate::", "pub(in ") + "\n").collect()
     };
     let files = sources(root).into_iter().map(|path| (module(&path), code(&path)));
     files.filter(|(module, _)| !module.ends_with("tests") && module != "lib").collect()
 }
 
-/// The paths that a use tree stands for: `a::b` and `a::c` for `a::{b, c}`.
+/// Expands a use tree: `a::{b, c}` to `a::b` and `a::c`.
 fn expand(tree: &str) -> Vec<String> {
     let Some((stem, group)) = tree.split_once('{') else { return vec![tree.to_string()] };
     let mut depth = 0;
@@ -90,7 +90,7 @@ fn expand(tree: &str) -> Vec<String> {
     members.flat_map(|member| expand(&format!("{stem}{}", member.trim()))).collect()
 }
 
-/// The files among `modules` that a module names: as `crate::`, as `super::`, or as its children.
+/// The files among `modules` that a module names: by `crate::`, by `super::`, or as its children.
 fn imports(module: &str, code: &str, modules: &[String]) -> BTreeSet<String> {
     let in_path = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':';
     let trees = code.split("use ").skip(1).filter_map(|rest| rest.split(';').next());
@@ -108,22 +108,21 @@ fn imports(module: &str, code: &str, modules: &[String]) -> BTreeSet<String> {
         names
     };
     let imported = paths.filter(|path| path.contains("::")).map(absolute).filter_map(|names| {
-        // The longest beginning of the path that is a file.
+        // The longest prefix of the path that is a file.
         (1..=names.len()).rev().map(|length| names[..length].join("::")).find(|name| modules.contains(name))
     });
     imported.filter(|name| name != module).collect()
 }
 
 #[test]
-fn no_files_of_a_crate_import_each_other_in_a_circle() {
+fn files_do_not_import_each_other_in_a_cycle() {
     for (folder, least) in [("src", 150), ("scripts/herd", 10)] {
         let files = modules(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
         let modules: Vec<String> = files.iter().map(|(module, _)| module.clone()).collect();
         let mut left: Vec<(&str, BTreeSet<String>)> =
             files.iter().map(|(module, code)| (&**module, imports(module, code, &modules))).collect();
         assert!(left.iter().map(|(_, imports)| imports.len()).sum::<usize>() > least, "the imports are found");
-        // What imports nothing that is left, or is imported by nothing that is left, is in no
-        // circle.
+        // A module that imports none of the others left, or is imported by none, is in no cycle.
         loop {
             let before = left.len();
             let names: Vec<String> = left.iter().map(|(module, _)| module.to_string()).collect();
@@ -134,7 +133,7 @@ fn no_files_of_a_crate_import_each_other_in_a_circle() {
                 break;
             }
         }
-        assert!(left.is_empty(), "a circle in {folder}: {left:#?}");
+        assert!(left.is_empty(), "a cycle in {folder}: {left:#?}");
     }
 }
 
@@ -146,9 +145,9 @@ fn every_file_says_what_it_is() {
 }
 
 #[test]
-fn the_ground_floor_does_no_io() {
+fn the_lowest_layers_do_no_io() {
     for (room, path, text) in rooms() {
-        if floor(&room) <= 0 {
+        if layer(&room) <= 0 {
             for name in ["std::fs", "std::net::Tcp", "std::io", "rustix", "socket2", "std::thread"] {
                 assert!(!text.contains(name), "{} uses {name}", path.display());
             }
@@ -181,7 +180,7 @@ fn nothing_brings_epoll() {
     for name in ["epoll", "mio", "tokio", "polling", "async-io", "notify"] {
         assert!(!lock.contains(&format!("name = \"{name}\"")), "Cargo.lock has {name}");
     }
-    // rustix has it, behind the feature that poll(2) needs.
+    // rustix offers it with the feature that poll(2) needs.
     for (_, path, text) in rooms() {
         let mut code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
         assert!(!code.any(|line| line.to_lowercase().contains("epoll")), "{} uses epoll", path.display());

@@ -1,11 +1,11 @@
-//! A small herd: the presets of `scripts/herd.sh` with a twentieth of their clients. What depends
-//! on time is not held here.
+//! The presets of `scripts/herd.sh` with a twentieth of their clients. Bounds on time are not
+//! checked.
 
 use std::process::Command;
 
 #[test]
 fn small_crowds_are_served_and_lose_no_byte() {
-    // Beside the folder of the tests.
+    // Examples are built next to the folder of the tests.
     let tests = std::env::current_exe().expect("this program has a path");
     let herd = tests.ancestors().nth(2).expect("the build folder").join("examples/herd");
     let output = Command::new(&herd)

@@ -1,4 +1,4 @@
-//! All behaviour once more, with `--transfer sendfile`.
+//! The behaviour tests again, with `--transfer sendfile`.
 
 #[path = "behaviour/main.rs"]
 mod behaviour;

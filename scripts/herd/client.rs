@@ -1,10 +1,10 @@
-//! One client: a blocking connection that asks, and reads answers to the byte.
+//! A client: a blocking connection that checks responses to the byte.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// After so long without a byte a client gives up.
+/// How long a client waits for a byte before it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub const SMALL: &str = "/small.txt";
@@ -12,7 +12,7 @@ pub const FILM: &str = "/film.mp4";
 
 pub struct Client {
     pub stream: TcpStream,
-    /// Received behind the head of the last answer.
+    /// Bytes received after the head of the last response.
     rest: Vec<u8>,
 }
 
@@ -20,7 +20,7 @@ pub struct Head {
     pub status: u16,
     pub length: usize,
     pub content_range: Option<String>,
-    /// Of an answer with several parts.
+    /// The boundary of a multipart response.
     pub boundary: Option<String>,
 }
 
@@ -57,7 +57,7 @@ impl Client {
         }
     }
 
-    /// Receives this many bytes of a body, appended to what is known of it.
+    /// Receives this many bytes of a body and appends them to `known`.
     pub fn body(&mut self, length: usize, known: &mut Vec<u8>) -> io::Result<()> {
         let there = length.min(self.rest.len());
         known.extend(self.rest.drain(..there));
@@ -80,7 +80,7 @@ impl Client {
         self.answer(body)
     }
 
-    /// Whether the server has closed its side, and properly.
+    /// Whether the server has closed its side without a reset.
     pub fn has_ended(&mut self) -> bool {
         self.rest.is_empty() && matches!(self.stream.read(&mut [0]), Ok(0))
     }
@@ -90,8 +90,8 @@ pub fn request(target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: herd\r\n\r\n")
 }
 
-/// Reads a head at the start of these bytes: status and content length, and the length of the head
-/// itself.
+/// Parses the response head at the start of these bytes, and returns its length; None if it is
+/// incomplete.
 pub fn read_head(bytes: &[u8]) -> io::Result<Option<(Head, usize)>> {
     let Some(length) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
     let bad = || io::Error::new(ErrorKind::InvalidData, "the answer is no HTTP");

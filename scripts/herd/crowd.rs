@@ -1,4 +1,4 @@
-//! The crowd: clients that hang on, send slowly, vanish, or read as much as they get.
+//! The crowd: clients that stay connected, send slowly, disconnect, or read as fast as they can.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -31,7 +31,7 @@ pub fn idle(address: SocketAddr, count: usize) -> io::Result<Vec<Client>> {
     Ok(clients)
 }
 
-/// Readers that asked for a part and stopped.
+/// Readers that requested a part and stopped reading.
 pub struct Paused {
     clients: Vec<(Client, Vec<u8>)>,
 }
@@ -53,7 +53,7 @@ impl Paused {
         Ok(Paused { clients })
     }
 
-    /// Reads on. Returns how many did not get every byte right.
+    /// Reads the rest. Returns how many readers did not get every byte right.
     pub fn resume(self, film: &[u8]) -> usize {
         let wrong = |(mut client, mut body): (Client, Vec<u8>)| {
             client.body(PART - PAUSED_AFTER, &mut body).is_err() || body != film[..PART]
@@ -62,7 +62,7 @@ impl Paused {
     }
 }
 
-/// Clients that a thread keeps busy until they are stopped.
+/// Clients driven by a thread until they are stopped.
 pub struct Busy {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Stats>,
@@ -71,11 +71,11 @@ pub struct Busy {
 /// What busy clients did.
 #[derive(Debug, Default)]
 pub struct Stats {
-    /// Answers of each client.
+    /// Responses of each client.
     pub answers: Vec<u64>,
     /// Bytes of content in all.
     pub bytes: u64,
-    /// Clients that got a wrong answer or none; the first reason.
+    /// Clients with a wrong response or none, and the first reason.
     pub failed: usize,
     pub why: Option<String>,
 }
@@ -92,8 +92,7 @@ impl Busy {
         self.thread.join().expect("the clients' thread does not panic")
     }
 
-    /// Clients that send a head a byte a second, and begin again when the server has had enough of
-    /// it.
+    /// Clients that send a head at a byte a second, and reconnect when the server disconnects them.
     pub fn dripping(address: SocketAddr, count: usize) -> io::Result<Self> {
         let mut clients = silent(address, count)?;
         for client in &mut clients {
@@ -126,7 +125,8 @@ impl Busy {
         }))
     }
 
-    /// A client that asks for a part, reads a little, vanishes, and comes again, so often a second.
+    /// A client that requests a part, reads a little, disconnects and reconnects, this often a
+    /// second.
     pub fn aborting(address: SocketAddr, times_a_second: u32) -> Self {
         Busy::start(move |stop| {
             let mut stats = Stats::default();
@@ -145,8 +145,8 @@ impl Busy {
         })
     }
 
-    /// Clients that ask for a file again and again, and check every byte. With a `pace` each reads
-    /// that many bytes a second.
+    /// Clients that request a file repeatedly and check every byte. With a `pace` each reads that
+    /// many bytes a second.
     pub fn asking(
         address: SocketAddr,
         count: usize,
@@ -162,7 +162,7 @@ impl Busy {
         Ok(Busy::start(move |stop| {
             while !stop.load(Ordering::Relaxed) {
                 advance(&mut clients, &content, pace);
-                // Or the first would always be read first, ask again first, and seem to be lucky.
+                // Otherwise the first client would always be read and ask again first.
                 clients.rotate_left(count * 5 / 8);
             }
             let mut stats = Stats { bytes: clients.iter().map(|asker| asker.bytes).sum(), ..Stats::default() };
@@ -184,12 +184,12 @@ impl Stats {
     }
 }
 
-/// A client that asks again as soon as it has its answer.
+/// A client that requests again as soon as it has its response.
 struct LoopClient {
     client: Client,
     request: Vec<u8>,
     head: Vec<u8>,
-    /// Bytes of the body that have come, and how many there are in all.
+    /// Bytes of the body received, and its length.
     body: Option<(usize, usize)>,
     next_read: Instant,
     answers: u64,
@@ -197,7 +197,7 @@ struct LoopClient {
     failed: Option<String>,
 }
 
-/// With a pace, so often a second each client reads.
+/// How often a second a client with a pace reads.
 const READS_A_SECOND: usize = 10;
 
 impl LoopClient {
@@ -216,7 +216,7 @@ impl LoopClient {
         }
     }
 
-    /// Reads what is there, once.
+    /// Reads once, without waiting.
     fn read(&mut self, buffer: &mut [u8], content: &[u8]) -> io::Result<()> {
         let count = match self.client.stream.read(buffer) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
@@ -249,7 +249,7 @@ impl LoopClient {
     }
 }
 
-/// Lets every client read that is ready and due.
+/// Reads from every client that is ready and due.
 fn advance(clients: &mut [LoopClient], content: &[u8], pace: Option<usize>) {
     let now = Instant::now();
     let due: Vec<usize> = (0..clients.len())

@@ -1,5 +1,4 @@
-//! A file that changes now and then while a crowd asks for it: no client gets what it was before it
-//! asked.
+//! A file that changes while a crowd requests it: no client gets a version older than its request.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -13,13 +12,12 @@ use crate::client::Client;
 use crate::report::Report;
 use crate::server::Server;
 
-/// Long enough for the server to keep the file in memory: it does so when a file has not changed
-/// for two whole seconds.
+/// Long enough for the server to cache the file, which must be unchanged for two seconds.
 const BETWEEN_CHANGES: Duration = Duration::from_millis(3500);
 
 const NAME: &str = "number.txt";
 
-/// What stands for the end.
+/// Published to end the clients.
 const LAST: u64 = u64::MAX;
 
 pub fn freshness(program: &Path, report: &mut Report) -> io::Result<()> {
@@ -57,7 +55,7 @@ fn text(number: u64) -> String {
     format!("{number:8}")
 }
 
-/// By turns a new file takes its place, or the same one is written anew.
+/// Alternately replaces the file and rewrites it in place.
 fn change(file: &Path, number: u64) -> io::Result<()> {
     if number.is_multiple_of(2) {
         let new = file.with_extension("new");
@@ -68,7 +66,7 @@ fn change(file: &Path, number: u64) -> io::Result<()> {
     }
 }
 
-/// Asks until the end, and counts the answers and those of them that were stale.
+/// Requests the file until the end, and counts the responses and the stale ones.
 fn ask(address: SocketAddr, published: &AtomicU64) -> io::Result<(u64, u64)> {
     let mut client = Client::connect(address)?;
     let mut body = Vec::new();

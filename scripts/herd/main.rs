@@ -1,4 +1,5 @@
-//! The herd: crowds of badly behaved clients against a reeld of its own, and probes beside them.
+//! A load generator: crowds of badly behaved clients against a reeld of its own, and probes beside
+//! them.
 
 mod client;
 mod crowd;
@@ -19,8 +20,9 @@ use argh::FromArgs;
 
 use report::Report;
 
-/// Sends a herd of clients against a reeld that it starts itself, and says how clients beside them
-/// fare. Prints a table of what each preset measured and must show; exits 1 if one falls short.
+/// Sends a herd of clients against a reeld that it starts, and measures how other clients fare
+/// beside them. Prints a table of what each preset measured and its bound; exits 1 if one is
+/// missed.
 #[derive(FromArgs)]
 struct Args {
     /// the presets to run (default: all but soak, which takes 20 minutes)
@@ -31,8 +33,7 @@ struct Args {
     #[argh(option, default = "PathBuf::from(\"target/release/reeld\")")]
     server: PathBuf,
 
-    /// divide the number of clients by this, and hold only what does not depend on time (default:
-    /// 1)
+    /// divide the number of clients by this, and check no bounds on time (default: 1)
     #[argh(option, default = "1")]
     divide: usize,
 }

@@ -1,4 +1,4 @@
-//! The crowds, and what must be seen beside each.
+//! The crowds, and what must hold beside each.
 
 use std::io;
 use std::path::Path;
@@ -47,15 +47,15 @@ fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
-/// The share of one processor that the server used between two sights.
+/// The share of one processor that the server used between two samples.
 fn processor_share(before: &Sight, after: &Sight) -> f64 {
     (after.cpu - before.cpu).as_secs_f64() / (after.at - before.at).as_secs_f64()
 }
 
-/// How long a crowd is watched.
+/// How long a crowd is observed.
 const WATCHED: Duration = Duration::from_secs(5);
 
-/// Time for a crowd to settle, before it is measured.
+/// How long a crowd settles before it is measured.
 const SETTLED: Duration = Duration::from_secs(1);
 
 /// 500 idle and 200 paused clients on 4 workers.
@@ -123,7 +123,7 @@ fn readers(program: &Path, report: &mut Report) -> io::Result<()> {
     let server = Server::start(program, &["--workers", "8"], None)?;
     let part = Arc::new(server.film[..PART].to_vec());
     let mut rates = Vec::new();
-    // In turn, because the speed of these machines changes from one second to the next.
+    // Alternating, because the speed of a machine changes from one second to the next.
     for round in 0..6 {
         let readers = Busy::asking(server.address, report.clients(64), client::FILM, Arc::clone(&part), None)?;
         let began = Instant::now();
@@ -213,7 +213,7 @@ fn slow(program: &Path, report: &mut Report) -> io::Result<()> {
     Ok(())
 }
 
-/// 600 clients where 200 may be, and those are in the middle of a part.
+/// 600 clients with a limit of 200, all of which are in the middle of a part.
 fn overload(program: &Path, report: &mut Report) -> io::Result<()> {
     let most = report.clients(200);
     let server = Server::start(program, &["--workers", "8", "--max-connections", &most.to_string()], None)?;
@@ -222,8 +222,7 @@ fn overload(program: &Path, report: &mut Report) -> io::Result<()> {
     let mut body = Vec::new();
     let mut told = 0;
     for client in &mut clients {
-        // A client that is answered before it has asked may find that the server no longer listens
-        // to it.
+        // The server may answer and close before the client has sent its request.
         let _ = client.ask(client::SMALL);
         told += usize::from(client.answer(&mut body).is_ok_and(|status| status == 503) && client.has_ended());
     }
@@ -241,7 +240,7 @@ fn overload(program: &Path, report: &mut Report) -> io::Result<()> {
     Ok(())
 }
 
-/// 200 clients where 64 descriptors are.
+/// 200 clients with a limit of 64 descriptors.
 fn descriptors(program: &Path, report: &mut Report) -> io::Result<()> {
     let server = Server::start(program, &["--workers", "8"], Some(64))?;
     let clients = crowd::silent(server.address, 200)?;
@@ -284,7 +283,7 @@ fn soak(program: &Path, report: &mut Report) -> io::Result<()> {
     let (mut fresh, mut kept) = (Times::default(), Times::default());
     let mut wrong = 0;
     let mut sights = Vec::new();
-    // Each round builds the whole crowd anew, and lets it go.
+    // Each round connects the whole crowd again, and disconnects it.
     for _ in 0..20 {
         let began = Instant::now();
         let _silent = crowd::silent(server.address, report.clients(200))?;

@@ -1,4 +1,4 @@
-//! Probes: what a client sees that only wants a small file.
+//! Probes: what a client that requests a small file experiences.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::client::{self, Client};
 use crate::server::SMALL;
 
-/// How long each try took, in order of time; and how many failed.
+/// How long each successful probe took, and how many failed.
 #[derive(Clone, Debug, Default)]
 pub struct Times {
     taken: Vec<Duration>,
@@ -16,7 +16,7 @@ pub struct Times {
 }
 
 impl Times {
-    /// Counts a try that began then: whether it was answered as it should.
+    /// Counts a probe that began then; `Ok(true)` is a success.
     pub fn add(&mut self, began: Instant, result: io::Result<bool>) {
         match result {
             Ok(true) => self.taken.push(began.elapsed()),
@@ -29,7 +29,7 @@ impl Times {
         self.failed += more.failed;
     }
 
-    /// The time that this share of the tries did not exceed.
+    /// The time that this share of the probes did not exceed.
     pub fn percentile(&self, share: f64) -> Duration {
         let mut sorted = self.taken.clone();
         sorted.sort();
@@ -42,8 +42,8 @@ impl Times {
     }
 }
 
-/// Fetches the small file so often, in turn on a fresh connection and on a kept one, with a short
-/// rest between.
+/// Fetches the small file this often, alternating between a new and a kept connection, with a short
+/// rest.
 pub fn probe(address: SocketAddr, tries: usize) -> (Times, Times) {
     let (mut fresh, mut kept) = (Times::default(), Times::default());
     let mut body = Vec::new();

@@ -1,4 +1,4 @@
-//! What a preset measured, row by row, and the bounds it is held to.
+//! What a preset measured, row by row, and its bounds.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -26,23 +26,23 @@ impl Report {
         Report { rows: Vec::new(), divide }
     }
 
-    /// A number of clients, as large as this run wants it.
+    /// A number of clients, scaled to the size of this run.
     pub fn clients(&self, count: usize) -> usize {
         (count / self.divide).max(1)
     }
 
-    /// A time to look on, as long as this run wants it.
+    /// A duration, scaled to the size of this run.
     pub fn time(&self, time: Duration) -> Duration {
         time / self.divide as u32
     }
 
-    /// Something that must be so at any size.
+    /// A bound that holds at any size.
     pub fn must(&mut self, what: &str, measured: impl Display, bound: impl Display, right: bool) {
         let (what, measured, bound) = (what.to_string(), measured.to_string(), bound.to_string());
         self.rows.push(Row { what, measured, bound, right });
     }
 
-    /// Something that depends on the time a machine takes, so that it is held at full size only.
+    /// A bound that depends on the speed of the machine, so it is checked at full size only.
     pub fn must_in_time(&mut self, what: &str, measured: impl Display, bound: impl Display, right: bool) {
         self.must(what, measured, bound, right || self.divide > 1);
     }

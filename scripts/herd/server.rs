@@ -1,4 +1,4 @@
-//! The server under load: started on a folder of its own, observed from outside, ended.
+//! The server under load: started on a folder of its own and observed from outside.
 
 use std::fs;
 use std::io::{self, Read};
@@ -15,7 +15,7 @@ use crate::program::{self, Program};
 
 /// The part size of the server.
 pub const PART: usize = 5 * 1024 * 1024;
-/// Bytes of the film: two parts and some more.
+/// Bytes of the film: a little more than two parts.
 pub const FILM: usize = 2 * PART + 12_345;
 /// Bytes of the small file.
 pub const SMALL: usize = 1024;
@@ -24,16 +24,16 @@ pub const SMALL: usize = 1024;
 const TICK: Duration = Duration::from_millis(10);
 const PAGE: u64 = 4096;
 
-/// A server that does not listen by then has failed to start.
+/// A server that does not listen within this time has failed to start.
 const START_TIME: Duration = Duration::from_secs(20);
 
-/// Dropped in this order: the folder is removed when nothing serves it any more.
+/// Dropped in this order: the folder is removed after the server has ended.
 pub struct Server {
     program: Program,
-    /// What is served.
+    /// The content folder.
     pub folder: TempDir,
     pub address: SocketAddr,
-    /// What the film is.
+    /// The content of the film.
     pub film: Arc<Vec<u8>>,
 }
 
@@ -70,8 +70,7 @@ impl Server {
     pub fn sight(&self) -> io::Result<Sight> {
         let of = |name: &str| format!("/proc/{}/{name}", self.program.child.id());
         let stat = fs::read_to_string(of("stat"))?;
-        // Behind the name of the program, which may have spaces: the fields from the third on
-        // (proc(5)).
+        // After the program name, which may contain spaces: the fields from the third on (proc(5)).
         let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
         let number = |field: usize| fields.get(field - 3).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
         Ok(Sight {
@@ -97,7 +96,7 @@ impl Server {
 /// Raises the soft limit of open files to the hard one.
 pub fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
-    // If it fails, connecting will say so.
+    // If it fails, connecting reports it.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 

@@ -1,5 +1,5 @@
-//! A verify requests, each verified: ranges of all kinds, of files of all sizes around the edges of
-//! a part, over kept connections, now and then broken off.
+//! A million requests, each verified: all kinds of ranges of files with sizes around the edges of a
+//! part, over kept connections that are sometimes broken off.
 
 use std::fs;
 use std::io;
@@ -12,10 +12,10 @@ use crate::client::Client;
 use crate::report::Report;
 use crate::server::Server;
 
-/// Bytes of a part here: small, so that many requests fit into a minute.
+/// The part size: small, so that many requests fit into a minute.
 const PART: usize = 16 * 1024;
 
-/// Clients that ask at one time.
+/// Concurrent clients.
 const CLIENTS: usize = 8;
 
 pub fn verify(program: &Path, report: &mut Report) -> io::Result<()> {
@@ -45,7 +45,7 @@ fn files(random: &mut Random) -> Vec<Vec<u8>> {
     sizes.into_iter().chain(any).map(|size| (0..size).map(|_| random.next() as u8).collect()).collect()
 }
 
-/// Asks until this many answers have been verified. Fails at the first that is wrong.
+/// Requests until this many responses have been verified. Fails at the first wrong one.
 fn ask(address: SocketAddr, files: &[Vec<u8>], count: usize, mut random: Random) -> io::Result<()> {
     let mut client = Client::connect(address)?;
     let mut body = Vec::new();
@@ -59,7 +59,7 @@ fn ask(address: SocketAddr, files: &[Vec<u8>], count: usize, mut random: Random)
         let request = format!("GET /{place}.bin HTTP/1.1\r\nHost: herd\r\n{range}\r\n");
         client.say(request.as_bytes())?;
         if random.below(200) == 0 {
-            // Gone in the middle, with the answer unread.
+            // Disconnects with the response unread.
             client = Client::connect(address)?;
             continue;
         }
@@ -94,7 +94,7 @@ impl Wanted {
         }
     }
 
-    /// The bytes that it stands for.
+    /// The bytes that it selects.
     fn of(&self, size: usize) -> Range<usize> {
         match *self {
             Wanted::Between(first, last) => first..(last + 1).min(size),
@@ -114,7 +114,7 @@ impl std::fmt::Display for Wanted {
     }
 }
 
-/// Status, Content-Range and content as they must be; at most two ranges are wanted.
+/// The expected status, Content-Range and content; at most two ranges are requested.
 fn expected(file: &[u8], wanted: &[Wanted], boundary: Option<&str>) -> (u16, Option<String>, Vec<u8>) {
     let size = file.len();
     let content_range = |bytes: &Range<usize>| format!("bytes {}-{}/{size}", bytes.start, bytes.end - 1);

@@ -1,5 +1,4 @@
-//! What is answered to requests for anything but a file, good and bad, and what becomes of the
-//! connection.
+//! Responses other than files, and what is logged.
 
 use std::io::Write;
 
@@ -64,7 +63,7 @@ fn an_early_answer_survives_what_the_client_still_sends() {
     let answer = client.head();
     let length = answer.field("Content-Length").and_then(|length| length.parse().ok()).expect("a length");
     assert_eq!((answer.status, answer.field("Connection")), (405, Some("close")));
-    // The server has answered and closed its side. What comes now must not make it reset the
+    // The server has answered and closed its side. More content must not make it reset the
     // connection.
     for _ in 0..10 {
         client.stream.write_all(&[b'x'; 100_000]).expect("the server still receives");

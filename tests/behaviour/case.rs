@@ -1,5 +1,5 @@
-//! One thing a client says, and what it must hear: a row of a table. Its number is that of a
-//! sentence in `docs/http.md`, which every failure shows.
+//! A row of a table: the bytes a client sends, and the responses it must get. The number of a row
+//! is that of a sentence in `docs/http.md`, which every failure shows.
 
 use std::fs::{self, File};
 use std::net::Shutdown;
@@ -26,13 +26,13 @@ pub const FILM: [u8; 250] = {
 pub const TAG: &str = "\"fa-ae1b981bc490a00\"";
 pub const MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
-/// What else must hold for the answers.
+/// A further check of the responses.
 type Check = Box<dyn Fn(&[Answer])>;
 
 pub struct Case {
     number: u32,
     said: Vec<u8>,
-    /// The statuses of all answers.
+    /// The statuses of all responses.
     answers: Vec<u16>,
     ends: bool,
     announced: bool,
@@ -40,8 +40,8 @@ pub struct Case {
     checks: Vec<Check>,
 }
 
-/// What a client says, and that it is answered with 200 and the connection goes on, unless the row
-/// says otherwise.
+/// A row: these bytes get a 200 and the connection persists, unless the methods below say
+/// otherwise.
 pub fn case(number: u32, said: impl AsRef<[u8]>) -> Case {
     let said = said.as_ref().to_vec();
     Case { number, said, answers: vec![200], ends: false, announced: true, says_no_more: false, checks: Vec::new() }
@@ -62,7 +62,7 @@ impl Case {
         self
     }
 
-    /// That the last answer says close and the connection ends.
+    /// The last response says close, and the connection closes.
     pub fn ends(mut self) -> Self {
         self.ends = true;
         self
@@ -72,13 +72,13 @@ impl Case {
         self.answers(&[status]).ends()
     }
 
-    /// That the connection ends, and that the last answer could not know it.
+    /// The connection closes, but the last response could not announce it.
     pub fn ends_unannounced(mut self) -> Self {
         (self.ends, self.announced) = (true, false);
         self
     }
 
-    /// The client closes its side after what it said.
+    /// The client closes its side after sending.
     pub fn says_no_more(mut self) -> Self {
         self.says_no_more = true;
         self
@@ -89,7 +89,7 @@ impl Case {
         self
     }
 
-    /// What a field of the first answer says.
+    /// The first response has this field.
     pub fn field(self, name: &'static str, value: impl Into<String>) -> Self {
         let value = value.into();
         self.check(move |answers| assert_eq!(answers[0].field(name), Some(&*value), "{name}"))
@@ -99,13 +99,13 @@ impl Case {
         self.check(move |answers| assert_eq!(answers[0].field(name), None, "{name}"))
     }
 
-    /// The content of the first answer.
+    /// The first response has this content.
     pub fn body(self, body: impl AsRef<[u8]>) -> Self {
         let body = body.as_ref().to_vec();
         self.check(move |answers| assert_eq!(answers[0].body, body))
     }
 
-    /// These bytes of the film, as a part.
+    /// The response is this part of the film.
     pub fn part(self, first: usize, length: usize) -> Self {
         self.answers(&[206])
             .field("Content-Range", format!("bytes {first}-{}/250", first + length - 1))
@@ -113,7 +113,7 @@ impl Case {
             .body(&FILM[first..first + length])
     }
 
-    /// The film from the start, as to a request without (valid) Range.
+    /// The response is the first part of the film, as to a request without a valid Range.
     pub fn first_part(self) -> Self {
         self.part(0, 100)
     }
@@ -157,7 +157,7 @@ impl Case {
     }
 }
 
-/// What holds for every answer: its grammar, no field twice, and the fields that are always there.
+/// Checks every response: the grammar, that no field is repeated, and the mandatory fields.
 fn assert_well_formed(answer: &Answer) {
     let mut lines = answer.head.strip_suffix("\r\n\r\n").expect("an empty line").split("\r\n");
     let status = lines.next().expect("a status line").strip_prefix("HTTP/1.1 ").expect("the version");
@@ -174,7 +174,7 @@ fn assert_well_formed(answer: &Answer) {
     assert_eq!(answer.field("Transfer-Encoding"), None);
 }
 
-/// What the tables are about: a film of two and a half parts, with whatever else has broken servers
+/// The folder for the tables: a film of two and a half parts, and files that have broken servers
 /// before.
 fn content() -> TempDir {
     let folder = super::support::content();
@@ -222,7 +222,7 @@ fn sentences(section: &str) -> Vec<String> {
     sentences
 }
 
-/// Says which row it was if that panics.
+/// Prints the sentence and the request of a row that panics.
 struct Row<'a> {
     sentence: &'a str,
     said: &'a [u8],
@@ -237,12 +237,12 @@ impl<'a> Row<'a> {
 impl Drop for Row<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("{}\nThe client said: {:.300}", self.sentence, self.said.escape_ascii().to_string());
+            eprintln!("{}\nThe client sent: {:.300}", self.sentence, self.said.escape_ascii().to_string());
         }
     }
 }
 
-/// Plays all cases against one server, and after each sees that it left nothing behind.
+/// Plays all cases against one server, and checks after each that no descriptor or thread is left.
 pub fn play(section: &str, cases: &[Case]) {
     let sentences = sentences(section);
     let server = Server::start_on(content(), &["--workers", "2", "--part-size", "100"]);
@@ -255,9 +255,9 @@ pub fn play(section: &str, cases: &[Case]) {
     }
 }
 
-/// Says everything that does not end the connection in two pieces, cut at every byte, and sees that
-/// it is answered as when it comes at once. Whether a worker sees one piece or two is chance here;
-/// `serve/tests.rs` has the same without chance.
+/// Sends every request that does not close the connection in two pieces, cut at every byte, and
+/// checks that the responses are the same. Whether a worker sees one piece or two is left to
+/// chance; `serve/tests.rs` tests the same deterministically.
 pub fn play_in_two_pieces(section: &str, cases: &[Case]) {
     let sentences = sentences(section);
     let server = Server::start_on(content(), &["--workers", "2", "--part-size", "100"]);
@@ -279,8 +279,8 @@ pub fn play_in_two_pieces(section: &str, cases: &[Case]) {
     assert!(cuts > 1000, "there is much to cut: {cuts}");
 }
 
-/// Sees that every sentence of a section of `docs/http.md` is covered: by a case, by a test
-/// elsewhere, or with a reason why there is none; and that nothing has a number without a sentence.
+/// Checks that every sentence of a section of `docs/http.md` has a case, a test elsewhere, or a
+/// reason why there is none, and that every number has a sentence.
 pub fn assert_covered(section: &str, cases: &[Case], elsewhere: &[(u32, &str, &str)], none: &[(u32, &str)]) {
     let sentences = sentences(section);
     let rows = cases.iter().map(|case| case.number).chain(elsewhere.iter().map(|row| row.0));
@@ -297,6 +297,6 @@ pub fn assert_covered(section: &str, cases: &[Case], elsewhere: &[(u32, &str, &s
     for (number, sentence) in (1..).zip(&sentences) {
         let tested = cases.iter().any(|case| case.number == number) || elsewhere.iter().any(|row| row.0 == number);
         let has_reason = none.iter().any(|row| row.0 == number);
-        assert!(tested != has_reason, "either a test or a reason for none must be there for {sentence}");
+        assert!(tested != has_reason, "there must be either a test or a reason for none: {sentence}");
     }
 }

@@ -133,7 +133,7 @@ fn the_smallest_limit_of_open_files_serves_and_one_less_is_refused() {
     assert_eq!(server.get("/small.txt", "").body, b"small");
     wait_until("the client has gone", || server.held() == 0);
     assert!(server.links().len() < WITHOUT_CLIENTS as usize, "without a client: {:?}", server.links());
-    // With 3 no program can load its libraries.
+    // With a limit of 3 no program can load its libraries.
     for limit in [4, 8, 11, SMALLEST - 1] {
         let content = content();
         let output = program(&["prlimit", &prlimit(limit)]).arg(content.path()).output();
@@ -165,7 +165,7 @@ fn the_environment_counts_and_the_flag_wins() {
 fn a_start_that_fails_for_want_of_threads_ends_with_71() {
     let content = content();
     fs::set_permissions(content.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
-    // A user of whom nothing else runs, as the limit is one for all processes of a user.
+    // A user without other processes, as the limit counts all processes of a user.
     let user = ["setpriv", "--reuid=61234", "--regid=61234", "--clear-groups"];
     let may_become_another = Command::new(user[0]).args(&user[1..]).arg("true").status();
     if !may_become_another.is_ok_and(|status| status.success()) {
@@ -198,7 +198,7 @@ fn a_start_that_fails_for_want_of_threads_ends_with_71() {
     });
 }
 
-/// How a program ended; None if it does not, and is killed.
+/// The exit status of a program; None if it does not end and is killed.
 fn wait_for_exit(child: &mut Child) -> Option<ExitStatus> {
     let until = Instant::now() + PATIENCE;
     while Instant::now() < until {

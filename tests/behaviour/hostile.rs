@@ -1,6 +1,6 @@
-//! What attackers, scanners and broken clients send, input by input. The numbers are those of
-//! `docs/http.md`. After each case the threads and descriptors of the server are what they were, and
-//! the next request is answered.
+//! What attackers, scanners and broken clients send. The numbers are those of `docs/http.md`. After
+//! each case the server has the same threads and descriptors as before, and answers the next
+//! request.
 
 use super::case::*;
 use super::support::Answer;
@@ -214,7 +214,7 @@ fn limits() -> Vec<Case> {
     cases
 }
 
-/// Inputs that another test is about.
+/// Inputs covered by other tests.
 const ELSEWHERE: &[(u32, &str, &str)] = &[
     (12, "src/site/tests.rs", "a_file_that_becomes_a_link_while_it_is_served_leaks_nothing"),
     (14, "src/site/tests.rs", "what_may_not_be_read_is_forbidden"),
@@ -224,8 +224,8 @@ const ELSEWHERE: &[(u32, &str, &str)] = &[
     (17, "tests/behaviour/answers.rs", "the_access_log_has_a_line_for_each_answer_with_what_was_sent"),
     (45, "src/serve/tests.rs", "what_is_said_in_any_two_pieces_is_answered_as_if_it_came_at_once"),
     (46, "tests/behaviour/answers.rs", "an_early_answer_survives_what_the_client_still_sends"),
-    (48, "tests/behaviour/timeouts.rs", "a_head_must_arrive_in_time_however_lively_its_sender"),
-    (48, "tests/behaviour/timeouts.rs", "a_reader_that_takes_nothing_is_given_up"),
+    (48, "tests/behaviour/timeouts.rs", "a_head_must_arrive_in_time_even_if_bytes_keep_coming"),
+    (48, "tests/behaviour/timeouts.rs", "a_reader_that_takes_nothing_is_disconnected"),
     (48, "tests/behaviour/timeouts.rs", "an_idle_connection_is_closed_in_silence"),
     (49, "tests/behaviour/overload.rs", "without_descriptors_the_acceptor_waits_and_serves_again"),
     (50, "tests/behaviour/overload.rs", "a_connection_beyond_the_limit_reads_503_and_may_come_again"),

@@ -1,4 +1,4 @@
-//! The server as its clients meet it: the real program, real sockets, one file for each behaviour.
+//! The server as clients see it: the real program over real sockets.
 
 mod answers;
 mod case;

@@ -56,7 +56,7 @@ impl SmallDisk {
         mount.is_ok_and(|output| output.status.success()).then(|| SmallDisk(at.into()))
     }
 
-    /// Takes all room but some KiB.
+    /// Fills all but a few KiB.
     fn fill(&self) {
         let mut filler = File::create(self.0.join("filler")).expect("a file");
         while filler.write_all(&[0; 4096]).is_ok() {}
@@ -69,7 +69,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // If it fails, the folder cannot be removed, which does no harm.
+        // If it fails, the temporary folder stays, which does no harm.
         let _ = Command::new("umount").arg("--lazy").arg(&self.0).output();
     }
 }
@@ -100,7 +100,7 @@ fn after_each_time_that_the_disk_was_full_the_access_log_goes_on_with_whole_line
     };
     ask(1);
     wait_until("the log has begun", || has_line(0));
-    // The last page of the log takes some lines and a part of one.
+    // The last page of the log has room for some lines and part of one.
     disk.fill();
     ask(100);
     server.wait_for_diagnostic("access-log: cannot write, will try again: No space left on device");
@@ -121,6 +121,6 @@ fn after_each_time_that_the_disk_was_full_the_access_log_goes_on_with_whole_line
         assert!(line.starts_with("127.0.0.1 - - [") && line.contains(&format!("?{number} ")), "{number}: {line}");
         assert_eq!(line.matches("127.0.0.1").count(), 1, "{line}");
     }
-    // A cut line for each time, if it was not cut just at its end.
+    // One cut line each time, unless the cut was at a line end.
     assert!(text.lines().count() - whole.len() <= 2, "{text}");
 }

@@ -1,4 +1,4 @@
-//! More clients than the server may have.
+//! More clients than the server accepts.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use super::support::*;
 #[test]
 fn a_connection_beyond_the_limit_reads_503_and_may_come_again() {
     let server = Server::start(&["--max-connections", "3", "--workers", "1"]);
-    // Busy ones, as idle ones would make room for others.
+    // Busy connections, as idle ones would be evicted.
     let mut admitted: Vec<Client> = (0..3).map(|_| server.connect()).collect();
     for client in &mut admitted {
         client.get("/film.mp4", "");
@@ -40,10 +40,10 @@ fn near_the_limit_the_longest_idle_connection_is_evicted() {
         client.get("/small.txt", "");
         assert_eq!(client.answer().body, b"small");
     }
-    // At first all of them are active; others get 503 until the first ones are with the inactive
+    // At first all of them are active; new clients get 503 until the first reach the inactive
     // poller.
-    wait_until("somebody made room", || server.get("/small.txt", "").status == 200);
-    assert!(idle[0].is_closed(), "the one that was idle for longest");
+    wait_until("an idle connection is evicted", || server.get("/small.txt", "").status == 200);
+    assert!(idle[0].is_closed(), "the longest idle connection");
     idle[7].get("/small.txt", "");
     assert_eq!(idle[7].answer().body, b"small", "the last one was left alone");
 }
@@ -75,7 +75,7 @@ fn silent_clients_delay_no_503() {
     let mut client = server.connect();
     let came = Instant::now();
     assert_eq!(client.answer().status, 503);
-    assert!(came.elapsed() < LINGER_TIME, "sooner than one of them may linger");
+    assert!(came.elapsed() < LINGER_TIME, "less than the linger time of one of them");
     for client in &mut admitted {
         assert_film_bytes(&client.body(PART), 0, PART);
     }

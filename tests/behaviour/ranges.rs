@@ -1,4 +1,4 @@
-//! Which bytes an answer carries: whole files, parts, ranges, policies.
+//! Which bytes a response carries: whole files, parts, ranges, policies.
 
 use std::fs::{self, File};
 
@@ -84,7 +84,7 @@ fn a_file_that_is_cut_while_it_is_sent_ends_the_connection() {
     client.get("/film.mp4", "");
     let head = client.head();
     assert_eq!(head.field("Content-Length"), Some(&*FILM.to_string()));
-    // Far beyond what the sockets hold, so the server has not read that far.
+    // Far beyond what the socket buffers hold, so the server has not read that far.
     let kept = FILM - 1000;
     let film = server.content.path().join("film.mp4");
     File::options().write(true).open(&film).and_then(|file| file.set_len(kept as u64)).expect("it is cut");

@@ -1,5 +1,5 @@
-//! What RFC 9110 and 9112 require of a server of files and ranges, requirement by requirement. The
-//! numbers are those of `docs/http.md`.
+//! What RFC 9110 and 9112 require of a server of files and ranges. The numbers are those of
+//! `docs/http.md`.
 
 use super::case::*;
 use super::support::Answer;
@@ -65,8 +65,7 @@ fn syntax() -> Vec<Case> {
         case(18, get("/film.mp4", "If-Modified-Since: Mon Nov  6 08:49:37 1994\r\n")).answers(&[304]),
         case(18, get("/film.mp4", "If-Unmodified-Since: Mon, 06 Nov 1994 08:49:36 GMT\r\n")).answers(&[412]),
         case(18, get("/film.mp4", "Range: bytes=1-2\r\nIf-Range: Mon, 06 Nov 1994 08:49:37 GMT\r\n")).part(1, 2),
-        // Every answer of every case is held to its grammar, to IMF-fixdate, and to have no field
-        // twice.
+        // Every response of every case is checked for its grammar, IMF-fixdate and repeated fields.
         case(19, get("/film.mp4", "")).first_part().field("Last-Modified", MODIFIED),
         case(20, get("/none", "")).answers(&[404]).check(|answers| {
             assert!(answers[0].head.starts_with("HTTP/1.1 404 Not Found\r\n"));
@@ -99,7 +98,7 @@ fn framing() -> Vec<Case> {
         case(30, "GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").refused(400),
         case(31, length("five", "")).refused(400),
         case(31, length("5, 6", "hello")).refused(400),
-        // Permitted (9110 8.6), and refused all the same: README says that two lengths are 400.
+        // Permitted (9110 8.6), but reeld refuses it.
         case(31, length("5, 5", "hello")).refused(400),
         case(31, length("5\r\nContent-Length: 5", "hello")).refused(400),
         case(31, length("5\r\nContent-Length: 6", "hello")).refused(400),
@@ -110,7 +109,7 @@ fn framing() -> Vec<Case> {
         case(33, coded("chunked", "5;extension=\"value\"\r\nhello\r\n0;last\r\n\r\n")),
         case(34, length("5", "hello") + &get("/film.mp4", "Range: bytes=1-2\r\n")).answers(&[200, 206]),
         case(34, length("65537", "hello")).ends(),
-        // 64 KiB of chunks, framing included; the answer is sent before anything beyond is known.
+        // 64 KiB of chunks, framing included; the response is sent before reeld knows of any more.
         case(34, coded("chunked", &format!("fff0\r\n{}\r\n0\r\n\r\n", "x".repeat(0xfff0)))),
         case(34, coded("chunked", &format!("10000\r\n{}\r\n0\r\n\r\n", "x".repeat(0x10000)))).ends_unannounced(),
         case(34, coded("chunked", "5\r\nhello\r\n").replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")).ends(),
@@ -162,7 +161,7 @@ fn methods_and_fields() -> Vec<Case> {
         case(48, get("/none", "")).answers(&[404]).body("There is no such file here.\n"),
         case(48, head("/none")).answers(&[404]).field("Content-Length", "28"),
         case(50, request("OPTIONS", "*", "")).answers(&[204]).without("Content-Length"),
-        // Date, 9110 6.6.1, is held for every answer of every case.
+        // Date (9110 6.6.1) is checked in every response of every case.
         case(51, get("/films", "")).answers(&[301]),
         case(51, get("/none", "")).answers(&[404]),
         case(52, get("/future.txt", "")).check(|answers| {
@@ -269,7 +268,7 @@ fn ranges() -> Vec<Case> {
     ]
 }
 
-/// Requirements that another test is about.
+/// Requirements covered by other tests.
 const ELSEWHERE: &[(u32, &str, &str)] = &[
     (42, "tests/behaviour/timeouts.rs", "an_idle_connection_is_closed_in_silence"),
     (42, "tests/behaviour/keep_alive.rs", "clients_that_vanish_leave_nothing_behind"),

@@ -1,4 +1,4 @@
-//! The end of the server.
+//! Shutdown.
 
 use std::net::TcpStream;
 

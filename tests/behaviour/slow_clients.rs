@@ -1,10 +1,10 @@
-//! The promise: no client that hangs on delays another.
+//! The promise: a client that stays connected delays no other.
 
 use std::thread;
 
 use super::support::*;
 
-/// Readers that asked for a part and took no more than its head.
+/// Readers that requested a part and received only its head.
 fn paused(server: &Server, count: usize) -> Vec<Client> {
     let pause = |_| {
         let mut client = server.connect();

@@ -1,4 +1,4 @@
-//! Who keeps the server waiting for too long is given up.
+//! A client that keeps the server waiting for too long is disconnected.
 
 use std::io::{Read, Write};
 use std::time::Duration;
@@ -17,14 +17,14 @@ fn an_idle_connection_is_closed_in_silence() {
 }
 
 #[test]
-fn a_head_must_arrive_in_time_however_lively_its_sender() {
+fn a_head_must_arrive_in_time_even_if_bytes_keep_coming() {
     let server = Server::start(&["--head-timeout", "0.3"]);
     let mut client = server.connect();
     client.send("GET /small.txt HTTP/1.1\r\nHost: h\r\nX: ");
     client.stream.set_read_timeout(Some(Duration::from_millis(2))).expect("a timeout");
     let mut answer = Vec::new();
     let mut sent = 0;
-    // A byte every 2 ms, for as long as no answer has come.
+    // A byte every 2 ms until a response arrives.
     while answer.is_empty() && sent < 10_000 {
         sent += 1;
         client.stream.write_all(b"x").expect("the server receives");
@@ -37,14 +37,14 @@ fn a_head_must_arrive_in_time_however_lively_its_sender() {
 }
 
 #[test]
-fn a_reader_that_takes_nothing_is_given_up() {
+fn a_reader_that_takes_nothing_is_disconnected() {
     let server = Server::start(&["--stall-timeout", "0.3"]);
     let mut client = server.connect();
     client.get("/film.mp4", "");
     assert_eq!(client.head().status, 206);
     assert_eq!(server.held(), 2, "the connection and the file");
-    wait_until("the server gives it up", || server.held() == 0);
-    // The kernel has forgotten what was not taken.
+    wait_until("the server closes it", || server.held() == 0);
+    // The kernel has discarded what the client did not take.
     let end = client.stream.read_to_end(&mut Vec::new());
     assert_eq!(end.map_err(|error| error.kind()), Err(std::io::ErrorKind::ConnectionReset));
 }
@@ -69,7 +69,7 @@ fn a_reader_that_takes_its_last_answer_little_by_little_gets_all_of_it() {
     let mut client = server.connect();
     client.get("/film.mp4", &format!("Range: bytes=0-{}\r\nConnection: close\r\n", length - 1));
     assert_eq!(client.head().status, 206);
-    // 192 KiB a second: 3 times what the timeout asks for.
+    // 192 KiB a second: 3 times what the timeout requires.
     for first in (0..length).step_by(length / 40) {
         assert_film_bytes(&client.body(length / 40), first, length / 40);
         std::thread::sleep(Duration::from_millis(52));
@@ -127,8 +127,8 @@ fn what_a_client_leaves_unread_does_not_outlive_the_stall_timeout() {
     let mut client = server.connect();
     client.get("/film.mp4", "Range: bytes=0-255999\r\n");
     assert_eq!(client.head().status, 206);
-    // It says that it is done, so the server closes, too; what is unread is the kernel's then.
+    // It closes its side, so the server closes too; the kernel holds what is unread.
     client.stream.shutdown(std::net::Shutdown::Write).expect("it is open");
     wait_until("the server closes", || server.held() == 0);
-    wait_until("the kernel forgets what is unread", || server.unacknowledged() == 0);
+    wait_until("the kernel discards what is unread", || server.unacknowledged() == 0);
 }

@@ -1,7 +1,6 @@
-//! The floor of servers of small files on this machine: receives whatever comes and sends constant
-//! bytes, as cheaply as epoll allows a server that never waits for more to come. It reads no
-//! request and opens no file; `scripts/bench-peers.sh` shows how far from it the servers are. It is
-//! no part of reeld.
+//! The lower bound for servers of small files on this machine: receives anything and sends constant
+//! bytes, as cheaply as epoll allows a server that never gathers events. It parses no request and
+//! opens no file. `scripts/bench-peers.sh` compares servers with it. It is not part of reeld.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -31,7 +30,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// As long as the head of reeld for a file of 1 KiB.
+/// As long as a response head of reeld for a file of 1 KiB.
 const HEAD: &str = "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: keep-alive\r\n\
     Accept-Ranges: bytes\r\nContent-Type: application/octet-stream\r\nX-Content-Type-Options: nosniff\r\n\
     Content-Length: 1024\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\nETag: \"400-ae1b981bc490a00\"\r\n\r\n";

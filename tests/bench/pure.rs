@@ -22,7 +22,7 @@ const CHROMIUM: &[u8] = b"GET /films/clock.mp4 HTTP/1.1\r\nHost: films.example:8
     Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: video\r\nReferer: http://films.example:8080/\r\n\
     Accept-Language: en-US,en;q=0.9\r\nRange: bytes=5242880-\r\nIf-Range: \"7f04be-18790aa2e3d40a00\"\r\n\r\n";
 
-/// Requests by the name of the client that sends them, as a benchmark shows its argument.
+/// Requests by the name of the client, which divan shows as the argument.
 #[derive(Clone, Copy, Debug)]
 enum Of {
     Wrk,

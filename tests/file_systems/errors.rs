@@ -20,7 +20,7 @@ fn an_io_error_names_the_file() {
         hung.slow.set("read /0 fail EIO");
         let mut client = hung.server.connect();
         client.get("/slow/0", "Connection: close\r\n");
-        // Whether there is a head before the end is not what is tested.
+        // It does not matter whether a head arrives before the end.
         let _ = client.stream.read_to_end(&mut Vec::new());
         hung.server.wait_for_diagnostic("slow/0");
     }
@@ -43,7 +43,7 @@ fn a_file_that_is_cut_while_it_is_sent_is_reported_once() {
             .open(content.path().join("film.mp4"))
             .and_then(|film| film.set_len(1))
             .expect("cut");
-        // Less than was promised, then the end, which may be a reset.
+        // Less than Content-Length arrives, then the end, which may be a reset.
         let _ = stream.read_to_end(&mut Vec::new());
         program.signal(Signal::TERM);
         let lines: Vec<_> = std::iter::from_fn(|| program.diagnostic_within("", PATIENCE)).collect();
@@ -52,8 +52,8 @@ fn a_file_that_is_cut_while_it_is_sent_is_reported_once() {
     }
 }
 
-/// Holds a write lease on a file (fcntl(2), F_SETLEASE), as Samba does, and gives it up 0.2 s after
-/// another wants the file.
+/// Holds a write lease on a file (fcntl(2), F_SETLEASE), as Samba does, and releases it 0.2 s after
+/// another process opens the file.
 const LEASE_HOLDER: &str = "
 import fcntl, os, signal, sys, time
 file = os.open(sys.argv[1], os.O_RDWR)

@@ -13,8 +13,8 @@ use tempfile::TempDir;
 use super::mounts::{Mounted, SlowFs, can_mount, has_programs, run};
 use super::support::*;
 
-/// The environment variable for the full size: 1,000 clients, and 10 ms for 99 of 100 answers on
-/// the main file system. It takes a machine that does nothing else, and `--test-threads 1`.
+/// The environment variable for the full size: 1,000 clients, and a p99 of 10 ms on the main file
+/// system. It takes an otherwise idle machine, and `--test-threads 1`.
 const FULL_SIZE: &str = "FULL_SIZE";
 
 /// Longer than the kernel reads ahead, 128 KiB.
@@ -40,8 +40,8 @@ const BESIDE: [Beside; 4] = [
     Beside { name: "confidential", target: |_| "/confidential/x".into(), fields: "", status: 403 },
 ];
 
-/// A server on the main file system, with a slow one mounted at `slow/`. That one is dropped first,
-/// as a process that hangs in it cannot be killed.
+/// A server on the main file system, with a slow one mounted at `slow/`. The latter is dropped
+/// first, as a process that hangs in it cannot be killed.
 pub struct Hung {
     pub slow: SlowFs,
     pub server: Server,
@@ -75,8 +75,7 @@ pub fn cold_bytes(number: usize) -> Vec<u8> {
     (0..COLD).map(|position| film_byte(position + (number % 8) * COLD)).collect()
 }
 
-/// The status of the answer to one GET, and the time to its last byte; None if it does not come in
-/// time.
+/// The status of the response to a GET, and the time to its last byte; None if it takes too long.
 pub fn try_get(address: SocketAddr, target: &str, fields: &str, time: Duration) -> Option<(u16, Duration)> {
     let begun = Instant::now();
     let mut stream = TcpStream::connect_timeout(&address, time).ok()?;
@@ -89,8 +88,8 @@ pub fn try_get(address: SocketAddr, target: &str, fields: &str, time: Duration) 
     Some((status, begun.elapsed()))
 }
 
-/// Asks for each thing on the main file system again and again, prints the times, and returns what
-/// is wrong with them.
+/// Requests everything on the main file system repeatedly, prints the times, and returns what is
+/// wrong with them.
 pub fn wrong_beside(server: &Server, title: &str) -> Vec<String> {
     let is_full = is_full_size();
     let (rounds, limit) = if is_full { (300, 10) } else { (30, 1000) };
@@ -100,7 +99,7 @@ pub fn wrong_beside(server: &Server, title: &str) -> Vec<String> {
         let mut times = Vec::new();
         for round in 0..rounds {
             evict(&server.content.path().join("film.mp4"));
-            // What takes longer never comes.
+            // A request that takes longer hangs.
             match try_get(server.address, &target(round), fields, Duration::from_secs(2)) {
                 Some((found, time)) if found == *status => times.push(time),
                 Some((found, _)) => return vec![format!("{title}: {name}: {found} instead of {status}")],
@@ -119,7 +118,7 @@ pub fn wrong_beside(server: &Server, title: &str) -> Vec<String> {
     wrong
 }
 
-/// Evicts a file, all of which has been written to the disk, from the page cache.
+/// Evicts a file without dirty pages from the page cache.
 fn evict(path: &Path) {
     let file = File::open(path).expect("a file");
     fadvise(&file, 0, None, Advice::DontNeed).expect("an advice");
@@ -129,9 +128,9 @@ fn is_full_size() -> bool {
     std::env::var_os(FULL_SIZE).is_some()
 }
 
-/// Many clients ask for cold files in `slow/`, which hangs. With each size of the pool and each
-/// transfer, requests for the main file system are answered meanwhile. When `slow/` works again, so
-/// are the many.
+/// Many clients request cold files in `slow/`, which hangs. With each pool size and transfer,
+/// requests for the main file system are answered meanwhile. The others are answered when `slow/`
+/// works again.
 fn blocks_no_other(rule: &str, before: &str) {
     if !can_mount() {
         return;
@@ -145,7 +144,7 @@ fn blocks_no_other(rule: &str, before: &str) {
             let hung = Hung::start(clients, &["--workers", workers, "--transfer", transfer]);
             hung.slow.set(before);
             for number in 0..clients {
-                // The kernel knows the name then, if the rules let it.
+                // The kernel then caches the name, if the rules permit.
                 fs::symlink_metadata(hung.server.content.path().join(format!("slow/{number}"))).expect("a file");
             }
             hung.slow.set(&format!("{rule}\n{before}"));
@@ -217,7 +216,7 @@ fn a_hung_release_blocks_no_other_file_system() {
     blocks_no_other("release * hang", NAMES_CACHED);
 }
 
-/// The file cache asks whether a file has changed. When its name was evicted, that takes the disk.
+/// Validating a cached file needs the disk when its name was evicted.
 #[test]
 fn a_cached_file_on_a_hung_disk_blocks_no_other_file_system() {
     if !can_mount() || !has_programs(&["mkfs.ext4", "mount", "blockdev"]) {

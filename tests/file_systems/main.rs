@@ -1,5 +1,5 @@
-//! The server on file systems that are slow, hang, fail, are mounted late or know a file by a
-//! second name; see `slowfs/`.
+//! The server on file systems that are slow, hang, fail, are mounted late or have second names for
+//! files; see `slowfs/`.
 
 #[path = "../support/mod.rs"]
 #[allow(dead_code, reason = "not every test needs all of it")]

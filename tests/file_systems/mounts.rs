@@ -1,4 +1,4 @@
-//! Mounts that a test makes, and that are gone when it ends, also by a panic.
+//! Mounts for a test. They are removed when it ends, even by a panic.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::support::{PATIENCE, wait_until};
 
-/// Whether file systems can be mounted here; if not, says that this test is skipped and why.
+/// Whether file systems can be mounted here; if not, prints why this test is skipped.
 pub fn can_mount() -> bool {
     static REASON: OnceLock<Option<String>> = OnceLock::new();
     let reason = REASON.get_or_init(|| {
@@ -31,7 +31,7 @@ pub fn can_mount() -> bool {
     reason.is_none()
 }
 
-/// Says why this test is skipped. The test harness would hide what `eprintln!` prints.
+/// Prints why this test is skipped. The test harness would hide `eprintln!`.
 pub fn skip(reason: &str) {
     let line = format!("{} is skipped: {reason}\n", std::thread::current().name().unwrap_or("a test"));
     let _ = std::io::stderr().write_all(line.as_bytes());
@@ -78,7 +78,7 @@ impl SlowFs {
         }
     }
 
-    /// Why it has ended, in its own words.
+    /// Why it has ended, from its standard error.
     fn failure(mut self) -> String {
         self.stdin = None;
         let stderr = BufReader::new(self.child.stderr.take().expect("it is piped"));
@@ -92,7 +92,7 @@ impl SlowFs {
         fs::rename(next, self.rules.path().join("rules")).expect("a file system renames");
     }
 
-    /// Waits until an operation hangs whose name and path begin so: `read /film.mp4`.
+    /// Waits until an operation hangs that begins with this name and path: `read /film.mp4`.
     pub fn wait_for_hung(&self, operation: &str) {
         let hung = format!("hung {operation}");
         while !self.lines.recv_timeout(PATIENCE).expect("an operation hangs").starts_with(&hung) {}
@@ -124,7 +124,7 @@ impl Drop for SlowFs {
     }
 }
 
-/// Whether something is mounted there.
+/// Whether this is a mount point.
 pub fn is_mounted(mount_point: &Path) -> bool {
     field_of_mount(mount_point, |_| Some(())).is_some()
 }
@@ -187,7 +187,7 @@ pub fn run(program: &str, arguments: &[&str]) {
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Whether these programs are installed; if not, says that this test is skipped and why.
+/// Whether these programs are installed; if not, prints why this test is skipped.
 pub fn has_programs(programs: &[&str]) -> bool {
     let path = std::env::var("PATH").unwrap_or_default();
     let is_there = |program: &&&str| path.split(':').any(|folder| Path::new(folder).join(program).exists());

@@ -1,4 +1,4 @@
-//! Files that have a second name: what is confidential under one is under all.
+//! Files with second names: a file that is confidential by one name is so by all.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -37,8 +37,7 @@ const SECRET: [&str; 10] = [
     "SFE~1/secret.txt",
 ];
 
-/// Asks for what is secret and for what is not, twice, as the kernel remembers names. Returns what
-/// is wrong.
+/// Requests secret and other files, twice, as the kernel caches names. Returns what is wrong.
 fn wrong_answers(server: &Server, at: &str, title: &str) -> BTreeSet<String> {
     let mut wrong = BTreeSet::new();
     for target in SECRET.iter().chain(&SECRET) {
@@ -124,7 +123,7 @@ fn on_ntfs_a_second_name_shows_nothing_that_the_first_hides() {
             setxattr(path, "system.ntfs_dos_name", second.as_bytes(), XattrFlags::empty()).expect("a second name");
         }
         drop(writable);
-        // Only then everything is written.
+        // Only then is everything written.
         assert!(writer.wait().expect("it was started").success());
         let mounted = Mounted::by(program, &["-o", options, &image, &at], content.path());
         let has_second_name = fs::metadata(content.path().join("CONFID~1/secret.txt")).is_ok();

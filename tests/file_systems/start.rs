@@ -10,7 +10,7 @@ use super::hung::try_get;
 use super::mounts::{SlowFs, can_mount};
 use super::support::*;
 
-/// A listener does not wait for the disk.
+/// Listening does not wait for the disk.
 const AT_ONCE: Duration = Duration::from_secs(3);
 
 /// Dropped in this order.
@@ -100,7 +100,7 @@ fn a_folder_that_is_mounted_late_or_comes_back_is_served() {
     drop(mounted);
     let mounted = mount(&second);
     wait_until("what has come back is served", || is_served("second"));
-    // Gone without a word, as when its daemon dies.
+    // Removed abruptly, as when its daemon dies.
     drop(mounted);
     let _mounted = mount(&first);
     wait_until("what has come back is served", || is_served("first"));

@@ -132,9 +132,9 @@ fn second_names_lead_to_the_same_file() {
     }
 }
 
-/// What a server can end with, whatever the disk does: fuse_simple_request() waits for an answer
-/// whatever signal comes (request_wait_answer() in fs/fuse/dev.c), but a read waits for a page that
-/// is read ahead, and that can be killed.
+/// A process that hangs in FUSE can be killed only in a read: fuse_simple_request() waits
+/// regardless of signals (request_wait_answer() in fs/fuse/dev.c), but a read waits for the page
+/// that is read ahead, which a signal can interrupt.
 #[test]
 fn a_process_that_hangs_can_be_killed_in_a_read_only() {
     if !can_mount() {
@@ -194,7 +194,7 @@ fn no_mount_stays_behind() {
             assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::CONNABORTED.raw_os_error()), "{end}");
         });
     }
-    // One that was detached leaves alone what was mounted there later.
+    // Dropping a detached mount must not remove a later one at the same place.
     let first = begin();
     first.detach();
     let second = begin();

@@ -1,4 +1,4 @@
-//! Clients that wait for a file system that hangs, and the end of a server that has some.
+//! Clients that wait for a hung file system, and shutdown while they do.
 
 use std::fs;
 use std::io::{ErrorKind, Read};
@@ -11,16 +11,16 @@ use super::hung::Hung;
 use super::mounts::can_mount;
 use super::support::*;
 
-/// Names are cached, so that each request comes as far as the read.
+/// Names are cached, so that each request gets as far as the read.
 const READS_HANG: &str = "read * hang\ncache-names 3600000";
 
-/// Of 8 workers, as many as may block on one file system; what they read cannot be interrupted.
+/// The workers, of 8, that may block on one file system; their reads cannot be interrupted.
 const BLOCKED_MAX: usize = 4;
 
-/// In this time all is over that has 0.5 s.
+/// Everything with a timeout of 0.5 s has ended by then.
 const SOON: Duration = Duration::from_secs(5);
 
-/// This number of clients, each of which asks for a file in `slow/`.
+/// Clients that each request a file in `slow/`.
 fn clients(hung: &Hung, count: usize) -> Vec<Client> {
     let mut clients: Vec<Client> = (0..count).map(|_| hung.server.connect()).collect();
     for (number, client) in clients.iter_mut().enumerate() {
@@ -29,7 +29,7 @@ fn clients(hung: &Hung, count: usize) -> Vec<Client> {
     clients
 }
 
-/// How many clients have had no end by then: neither 503 nor the end of the connection.
+/// How many clients have got neither a 503 nor the end of the connection by then.
 fn unanswered_until(until: Instant, clients: &mut [Client]) -> usize {
     let is_unanswered = |client: &mut Client| {
         let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
@@ -71,7 +71,7 @@ fn clients_that_leave_while_they_wait_make_room() {
             half_closed(hung.server.address) <= BLOCKED_MAX
         });
         assert_eq!(hung.server.get("/small.txt", "").status, 200);
-        // A new read must hang the next time.
+        // The next time a new read must hang.
         hung.slow.set("");
         wait_until("all are closed", || half_closed(hung.server.address) == 0);
         hung.slow.set(READS_HANG);

@@ -1,5 +1,4 @@
-//! The program under test, a folder to serve, and a client that sends exactly the bytes it is
-//! given.
+//! The server under test, a folder to serve, and a client that sends exactly the given bytes.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -17,7 +16,7 @@ mod program;
 
 pub use program::{ON_A_FREE_PORT, Program};
 
-/// After so long a test gives up; nothing that is tested takes a tenth of it.
+/// How long a test waits before it fails; nothing takes a tenth of it.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub const PART: usize = 5 * 1024 * 1024;
@@ -28,7 +27,7 @@ pub fn film_byte(position: usize) -> u8 {
     (position ^ (position >> 8).wrapping_mul(31) ^ (position >> 16).wrapping_mul(17)) as u8
 }
 
-/// All threads of a server with this many workers: those of the pool, and main, content, signals,
+/// The threads of a server with this many workers: those of the pool, and main, content, signals,
 /// diagnostics and access log.
 pub fn threads_with(workers: usize) -> usize {
     workers + THREADS_BESIDE_WORKERS + 5
@@ -61,7 +60,7 @@ pub struct Server {
     program: Program,
     pub address: SocketAddr,
     pub content: TempDir,
-    /// What it says when it listens.
+    /// The line that it prints when it listens.
     pub start_line: String,
 }
 
@@ -75,7 +74,7 @@ impl Server {
         Server::start_under(&[], content, flags)
     }
 
-    /// Starts it through another program, which then becomes it.
+    /// Starts it through a wrapper that becomes it.
     pub fn start_under(wrapper: &[&str], content: TempDir, flags: &[&str]) -> Self {
         let mut command = program(wrapper);
         command.arg(content.path()).args(ON_A_FREE_PORT).args(flags).stdout(Stdio::piped());
@@ -91,7 +90,7 @@ impl Server {
 
     pub fn connect(&self) -> Client {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        // Small, so that what the client has not read stays with the server.
+        // Small, so that the server keeps what the client has not read.
         socket.set_recv_buffer_size(64 * 1024).expect("a size");
         socket.connect(&self.address.into()).expect("the server listens");
         Client::new(socket.into())
@@ -146,7 +145,7 @@ impl Server {
         fs::read_dir(format!("/proc/{}/task", self.program.child.id())).expect("the process exists").count()
     }
 
-    /// Descriptors that the server holds for its clients: connections and files of the content
+    /// The descriptors that the server holds for clients: connections, and files of the content
     /// folder.
     pub fn held(&self) -> usize {
         let links = self.links();
@@ -156,8 +155,8 @@ impl Server {
         sockets - 4 + files - 1
     }
 
-    /// Bytes that the kernel holds for clients of this server because they did not take them, with
-    /// the server or without it (proc(5), /proc/net/tcp).
+    /// Bytes that the kernel holds because clients have not acknowledged them, even after the
+    /// server has closed (proc(5), /proc/net/tcp).
     pub fn unacknowledged(&self) -> u64 {
         let table = fs::read_to_string("/proc/net/tcp").expect("a text");
         let local = format!("0100007F:{:04X}", self.address.port());
@@ -169,40 +168,40 @@ impl Server {
     /// What the descriptors of the server lead to.
     pub fn links(&self) -> Vec<String> {
         let entries = fs::read_dir(format!("/proc/{}/fd", self.program.child.id())).expect("the process exists");
-        // One that was closed meanwhile leads nowhere.
+        // A descriptor may be closed meanwhile.
         let links = entries.filter_map(|entry| fs::read_link(entry.expect("an entry").path()).ok());
         links.map(|link| link.to_string_lossy().into_owned()).collect()
     }
 }
 
-/// The program, to be started with these arguments.
+/// The command that runs the program with these arguments.
 pub fn reeld(content: &Path, flags: &[&str]) -> Command {
     let mut command = program(&[]);
     command.arg(content).args(flags);
     command
 }
 
-/// The program without arguments, started through another one, which then becomes it.
+/// The command that runs the program without arguments, through a wrapper that becomes it.
 pub fn program(wrapper: &[&str]) -> Command {
     // At run time .ci/run names a copy that another user may execute.
     let path = std::env::var("CARGO_BIN_EXE_reeld").unwrap_or_else(|_| env!("CARGO_BIN_EXE_reeld").into());
     let mut command = program::command(wrapper, Path::new(&path));
-    // What the caller's environment says is not what is tested.
+    // The caller's environment must not change what is tested.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REELD_")) {
         command.env_remove(name);
     }
-    // tests/sendfile.rs has the same tests.
+    // tests/sendfile.rs runs the same tests.
     if env!("CARGO_CRATE_NAME") == "sendfile" {
         command.env("REELD_TRANSFER", "sendfile");
     }
     command
 }
 
-/// Looks again until it is so.
+/// Polls until the condition holds.
 pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let until = Instant::now() + PATIENCE;
     while !is_so() {
-        assert!(Instant::now() < until, "in vain: {what}");
+        assert!(Instant::now() < until, "timed out waiting until {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -235,7 +234,7 @@ impl Client {
         self.send(format!("GET {target} HTTP/1.1\r\nHost: h\r\n{fields}\r\n"));
     }
 
-    /// Receives the head of an answer, and leaves what follows it.
+    /// Receives the head of a response, and leaves what follows it.
     pub fn head(&mut self) -> Answer {
         loop {
             if let Some(length) = self.received.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -270,7 +269,7 @@ impl Client {
         self.received.is_empty() && self.receive() == 0
     }
 
-    /// Receives something, or 0 when the server has closed. A reset is no way to close.
+    /// Receives some bytes; 0 if the server has closed. Fails on a reset.
     fn receive(&mut self) -> usize {
         let mut bytes = vec![0; 64 * 1024];
         let count = self.stream.read(&mut bytes).expect("the server sends or closes");
@@ -287,7 +286,7 @@ impl Answer {
         value
     }
 
-    /// That it carries these bytes of the film and says so.
+    /// Checks that it is this range of the film, and that Content-Range agrees.
     pub fn assert_film(&self, first: usize, length: usize) {
         assert_eq!(self.status, 206, "{}", self.head);
         let range = format!("bytes {first}-{}/{FILM}", first + length - 1);

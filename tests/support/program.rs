@@ -1,4 +1,4 @@
-//! A reeld that was started: its address, its diagnostics, its end.
+//! A reeld process: its address, its diagnostics, its end.
 
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader};
@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, unbounded};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Listens on a free port of the loopback address.
+/// Arguments to listen on a free port of the loopback address.
 pub const ON_A_FREE_PORT: [&str; 4] = ["--host", "127.0.0.1", "--port", "0"];
 
-/// Starts the program without arguments; through a wrapper with its own arguments, such as
-/// prlimit(1), that becomes the program.
+/// The command that runs the program without arguments, through a wrapper such as prlimit(1) that
+/// becomes it.
 pub fn command(wrapper: &[&str], program: &Path) -> Command {
     let mut words = wrapper.iter().map(OsStr::new).chain([program.as_os_str()]);
     let mut command = Command::new(words.next().expect("a program"));
@@ -38,14 +38,14 @@ impl Program {
         Ok(Program { child, diagnostics })
     }
 
-    /// The address it listens on, and the line that names it; None if there is none in this time.
+    /// The address it listens on, and the line that names it; None if it takes longer than this.
     pub fn address_within(&self, time: Duration) -> Option<(SocketAddr, String)> {
         let line = self.diagnostic_within("http://", time)?;
         let (_, rest) = line.split_once("http://")?;
         Some((rest.split('/').next()?.parse().expect("an address"), line))
     }
 
-    /// The next line of its diagnostics with this text; None if there is none in this time.
+    /// The next line of diagnostics with this text; None if it takes longer than this.
     pub fn diagnostic_within(&self, text: &str, time: Duration) -> Option<String> {
         let until = Instant::now() + time;
         let lines = std::iter::from_fn(|| self.diagnostics.recv_deadline(until).ok());

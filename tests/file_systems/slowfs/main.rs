@@ -1,4 +1,4 @@
-//! A FUSE file system for tests, whose operations sleep, hang or fail by a file with rules.
+//! A FUSE file system for tests. Its operations sleep, hang or fail according to a file of rules.
 //!
 //! `slowfs <folder> <mount point> <rules>` shows the folder read-only at the mount point and prints
 //! `mounted`. It unmounts and exits on SIGTERM or at the end of its standard input; operations that
@@ -53,7 +53,7 @@ fn main() -> io::Result<()> {
     session.run()
 }
 
-/// The path without links. Its last step is not looked up, as the file system that is mounted there
+/// The path without links. The last component is not looked up, as the file system mounted there
 /// may hang.
 fn canonical(mount_point: &Path) -> io::Result<PathBuf> {
     let absolute = std::path::absolute(mount_point)?;

@@ -59,8 +59,7 @@ pub struct RulesFile {
     read: Mutex<(State, Arc<Rules>)>,
 }
 
-/// Inode, size, and time of change in seconds and nanoseconds: together they tell one version of a
-/// file from another.
+/// Inode, size, and ctime in seconds and nanoseconds, which identify a version of a file.
 type State = (u64, u64, i64, i64);
 
 impl RulesFile {
@@ -68,8 +67,7 @@ impl RulesFile {
         RulesFile { path: path.to_path_buf(), read: Mutex::default() }
     }
 
-    /// The rules as they are now. A line that is no rule ends the program, as a test must not pass
-    /// because of it.
+    /// The current rules. A malformed line ends the program, so that no test passes because of it.
     pub fn current(&self) -> Arc<Rules> {
         let refuse = |error: &dyn std::fmt::Display| -> ! {
             eprintln!("slowfs: {}: {error}", self.path.display());
@@ -88,7 +86,7 @@ impl RulesFile {
 }
 
 impl Rules {
-    /// Fails with the first line that is no rule.
+    /// Fails with the first malformed line.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut rules = Rules::default();
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -131,8 +129,8 @@ impl Rules {
         Some(())
     }
 
-    /// What an operation on a path, which for a read ends in its offset, has to do first; None if
-    /// nothing.
+    /// What delays or fails an operation on a path (with its offset for a read); None if nothing
+    /// does.
     pub fn action(&self, operation: &str, path: &str) -> Option<Action> {
         let whole = path.rsplit_once('@').map_or(path, |(whole, _)| whole);
         let fits = |(of, pattern, _): &&(String, String, Action)| {

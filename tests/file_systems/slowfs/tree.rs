@@ -1,5 +1,5 @@
-//! The file system: a folder, shown read-only. One thread answers at once, another answers what was
-//! delayed, so that an operation that hangs blocks no other.
+//! The file system: a read-only view of a folder. One thread answers at once, another answers
+//! delayed operations, so that an operation that hangs blocks no other.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -156,7 +156,7 @@ impl Shared {
         self.attributes(self.number(Node { path, spelling }))
     }
 
-    /// The path that a name in a folder leads to: its own, or the one of which it is a second name.
+    /// The path of a name in a folder: its own, or the one that it is a second name of.
     fn find(&self, parent: &Path, name: &OsStr, rules: &Rules) -> io::Result<PathBuf> {
         let path = parent.join(name);
         if fs::symlink_metadata(self.folder.join(&path)).is_ok() {
@@ -243,7 +243,7 @@ fn rule_path(path: &Path) -> String {
     format!("/{}", path.display())
 }
 
-/// Acts unless there is an error already.
+/// Runs it unless there is an error already.
 fn unless<T>(error: Option<Errno>, act: impl FnOnce() -> io::Result<T>) -> Result<T, Errno> {
     match error {
         Some(errno) => Err(errno),
@@ -253,7 +253,7 @@ fn unless<T>(error: Option<Errno>, act: impl FnOnce() -> io::Result<T>) -> Resul
 
 impl Filesystem for Tree {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        // Without it the kernel locks a folder for the time of a lookup.
+        // Without it the kernel locks a folder during a lookup.
         config.add_capabilities(InitFlags::FUSE_PARALLEL_DIROPS).map_err(|_| io::ErrorKind::Unsupported)?;
         // Reads that hang must not use up the read-ahead of other files.
         config.set_max_background(u16::MAX).map_err(|_| io::ErrorKind::Unsupported)?;
