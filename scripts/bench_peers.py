@@ -79,7 +79,7 @@ def furnish(content):
 
 
 def write_scripts(work):
-    """What wrk asks for where it is not the same file all the time."""
+    """The requests of wrk for cases with more than one file."""
     for name, count in (("many", MANY), ("cold", 64)):
         (work / f"{name}.lua").write_text(f"""
             math.randomseed(7)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Says the same bytes to reeld, nginx and lighttpd, and prints where they do not agree. What is said are the seeds of the
-fuzzer. Each disagreement that is as it should be stands in a list below with its reason; exits 1 if there is another one, or
-a reason without a disagreement. Needs nginx and lighttpd."""
+"""Sends the seeds of the fuzzer to reeld, nginx and lighttpd, and prints where the responses differ. Each intended difference
+is listed below with its reason; exits 1 if there is another one, or a reason without a difference. Needs nginx and
+lighttpd."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ SEEDS = peers.ROOT / "tests/fuzz/seeds/connection"
 PROBE = b"GET /probe.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 PROBED = b"the probe was answered"
 
-# What reeld says where the others do not all say the same, and why, by the name of the seed. As Debian 12 has them: nginx 1.22, lighttpd 1.4.69.
+# The responses of reeld that differ from those of others, and why, by the name of the seed. As Debian 12 has them: nginx 1.22, lighttpd 1.4.69.
 OWN_TAG = "the entity tag in the request is that of reeld"
 PATH = "only the path is bad, so the connection may go on; lighttpd takes the path for one of a file that is not there"
 CONTENT = "the content of a GET is dropped, as nginx does; lighttpd refuses it"
@@ -35,8 +35,8 @@ EXPLAINED = {
     "chunked-trailer": ("200 81db8e, goes on", CONTENT),
     "chunked-not-last": ("400, closes", "400, as RFC 9112 section 6.3 says, rather than 501"),
     "climb": ("400, goes on", PATH),
-    "confidential-case": ("403, goes on", "what is confidential is so in any case; lighttpd was not told that here"),
-    "connect": ("405, closes", "405 and the end, as the target is right and nobody tunnels here (RFC 9931 section 8)"),
+    "confidential-case": ("403, goes on", "what is confidential is so in any case; lighttpd is not configured for it here"),
+    "connect": ("405, closes", "405 and the end, as the target is right and reeld has no tunnels (RFC 9931 section 8)"),
     "delete": ("405, goes on", "405, as nginx says: the method is known (RFC 9110 section 15.5.6)"),
     "empty-lines": (
         "200 81db8e, 200 81db8e, goes on",
@@ -94,7 +94,7 @@ def furnish(content):
 
 
 def said_to(port, said):
-    """What is heard of a server until it closes."""
+    """Everything a server sends until it closes."""
     heard = b""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
         client.settimeout(2)
@@ -104,13 +104,13 @@ def said_to(port, said):
             while more := client.recv(65536):
                 heard += more
         except OSError:
-            # Reset, or nothing more for a while: what was heard counts.
+            # Reset, or nothing more for a while: what was received counts.
             pass
     return heard
 
 
 def answers(said, heard):
-    """Statuses with what they are about, as `206 0-99/250 a1b2c3`; and whether the probe at the end was answered."""
+    """Statuses with range and content hash, as `206 0-99/250 a1b2c3`, and whether the probe at the end was answered."""
     found = []
     goes_on = heard.endswith(PROBED)
     bodiless = said.startswith(b"HEAD ")
@@ -123,7 +123,7 @@ def answers(said, heard):
         body = b"" if bodiless or status in ("204", "304") else heard[:length]
         heard = heard[len(body):]
         if heard.startswith(b"\r\n--") and status == "206":
-            # Several parts, of which some servers do not say the length.
+            # Several parts, for which some servers send no length.
             heard = heard[heard.find(b"HTTP/1.") :] if b"HTTP/1." in heard else b""
         about = []
         if status in ("200", "206") and not bodiless:
@@ -158,7 +158,7 @@ def main():
                 if agree != (seed.name not in EXPLAINED) or heard["reeld"] != expected:
                     unexplained.append(seed.name)
                 if not agree or seed.name in unexplained:
-                    print(f"{seed.name}: {why}; from reeld was expected: {expected}"
+                    print(f"{seed.name}: {why}; expected from reeld: {expected}"
                           if heard["reeld"] != expected else f"{seed.name}: {why}")
                     for name, what in heard.items():
                         print(f"    {name:9} {what}")

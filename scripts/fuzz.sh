@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes reeld: `fuzz.sh SECONDS [target...]`, each target (all six unless named) for so long, one after the other. Prints a
-# table; exits 1 where a target found something, and says where that lies.
+# Fuzzes reeld: `fuzz.sh SECONDS [target...]` runs each target (all six by default) for that long, one after the other. Prints
+# a table; exits 1 if a target found something, and prints where.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,7 +16,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 printf '| target | executions | a second | coverage (edges) | |\n|---|---|---|---|---|\n'
 for target in "${targets[@]}"; do
-    # What it learns stays here for the next time; the seeds are only read.
+    # New inputs are kept here for the next run; the seeds are only read.
     corpus=tests/fuzz/target/corpus/$target
     mkdir -p "$corpus"
     # A connection begins with a head, so both start from the same seeds.

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""Lets parsers that are not ours judge the answers of reeld: Python's http.client, Node's http and curl ask the same, on
-connections that they keep, and must hear the same, to the byte, and without a complaint. Exits 1 if one does not. Needs
-nodejs and curl."""
+"""Checks reeld with other parsers: Python's http.client, Node's http and curl send the same requests on persistent
+connections, and must get the same responses, to the byte and without an error. Exits 1 otherwise. Needs nodejs and curl."""
 
 import email
 import hashlib
@@ -80,7 +79,7 @@ def node(port):
 
 
 def curl(port):
-    """All requests of one run of curl, which keeps its connection."""
+    """Sends all requests in one run of curl, which keeps its connection."""
     with tempfile.TemporaryDirectory() as work:
         command = ["curl", "--silent", "--show-error", "--http1.1"]
         for place, (method, target, fields, _) in enumerate(ASKED):
@@ -94,7 +93,7 @@ def curl(port):
         for place, (method, *_) in enumerate(ASKED):
             status, *lines = Path(f"{work}/head{place}").read_text().strip().splitlines()
             body = Path(f"{work}/body{place}")
-            # What curl puts out for HEAD is the head.
+            # For HEAD curl outputs the head.
             data = body.read_bytes() if body.exists() and method != "HEAD" else b""
             fields = [line.split(": ", 1) for line in lines]
             heard.append([int(status.split(" ")[1]), fields, hashlib.sha256(data).hexdigest()])
@@ -102,7 +101,7 @@ def curl(port):
 
 
 def parts_of(port):
-    """What Python's parser of mail finds in an answer with several parts: Content-Range and content of each."""
+    """Content-Range and content of each part of a multipart response, as parsed by Python's email package."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     connection.request("GET", "/film.mp4", headers={"Range": "bytes=0-9,100-199,-1"})
     answer = connection.getresponse()
@@ -112,7 +111,7 @@ def parts_of(port):
 
 
 def without_chance(heard):
-    """Without what may differ from one answer to the next: the time, and the boundary made of it."""
+    """Removes what may differ between responses: the time, and the boundary derived from it."""
     def same(fields):
         return [[name, value.split("boundary=")[0]] for name, value in fields if name != "Date"]
     return [[status, same(fields), "" if "multipart" in str(fields) else body] for status, fields, body in heard]
@@ -124,7 +123,7 @@ def main():
     with tempfile.TemporaryDirectory() as content:
         for name, data in {"small.txt": b"small", "empty.txt": b"", "film.mp4": FILM}.items():
             Path(content, name).write_bytes(data)
-            # What was modified a moment ago has no Last-Modified.
+            # A file modified a moment ago has no Last-Modified.
             os.utime(Path(content, name), (784111777, 784111777))
         os.mkdir(Path(content, "films"))
         with peers.reeld(content, "--cors", "*") as server:

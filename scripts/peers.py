@@ -1,5 +1,5 @@
-"""reeld and the servers it is compared with, each started on a folder and a free port of the loopback address, and ended
-again. What is missing on this machine is named."""
+"""Starts and stops reeld and the servers it is compared with, each on a folder and a free port of the loopback address, and
+names the ones that are not installed."""
 
 import os
 import re
@@ -24,10 +24,10 @@ def need(*programs):
 
 
 def installed(*programs):
-    """Those of these programs that are here; how to get the others is said."""
+    """The programs that are installed; prints how to get the others."""
     missing = [program for program in programs if not shutil.which(program)]
     if missing:
-        print(f"not measured, for want of them: {' '.join(missing)}; cargo install brings them", file=sys.stderr)
+        print(f"not measured, because not installed: {' '.join(missing)}; cargo install brings them", file=sys.stderr)
     return [program for program in programs if program not in missing]
 
 
@@ -65,7 +65,7 @@ class Server:
         sys.exit(f"{name} does not listen: {' '.join(map(str, command))}")
 
     def processes(self):
-        """The process and its children, as the workers of nginx are."""
+        """The process and its children, such as the workers of nginx."""
         tree, rest = [], [self.process.pid]
         while rest:
             pid = rest.pop()

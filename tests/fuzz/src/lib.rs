@@ -1,6 +1,5 @@
-//! What must hold for any bytes at all. Each function is a target of the fuzzer, which begins with
-//! the seeds in the folder of the same name under `seeds/`; `head` begins with those of
-//! `connection`.
+//! Properties that hold for any input. Each function is a fuzz target; its seeds are in the folder
+//! of the same name under `seeds/`, and those of `head` in `connection`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -50,11 +49,11 @@ pub fn target(bytes: &[u8]) {
     }
 }
 
-/// What is selected lies in the file, no byte twice, is not too much, and was asked for. The first
-/// eight bytes are the length of the file, the rest is the field.
+/// The selected bytes are in the file, are selected once, are not more than a part, and were
+/// requested. The first eight bytes of the input are the length of the file, the rest is the field.
 pub fn range(bytes: &[u8]) {
     let Some((total, field)) = bytes.split_first_chunk() else { return };
-    // Small files more often than others: that is where the edges are.
+    // Favours small files, where the edge cases are.
     let total = u64::from_be_bytes(*total) >> (total[7] % 64);
     let wanted = range::parse(field);
     for policy in [PartPolicy::Always, PartPolicy::OpenEnded, PartPolicy::Never] {
@@ -98,8 +97,8 @@ fn asks_for(wanted: RangeSpec, total: u64, position: u64) -> bool {
         }
 }
 
-/// A chunked body ends at its last byte, not before, what follows does not change that, and neither
-/// do the pieces in which it comes. The bytes say themselves where they are cut.
+/// A chunked body ends at its last byte, not before, whatever follows and however it is split. The
+/// split depends on the input.
 pub fn chunked(bytes: &[u8]) {
     let at_once = follow([bytes]);
     let sum: usize = bytes.iter().map(|&byte| usize::from(byte)).sum();
@@ -113,7 +112,7 @@ pub fn chunked(bytes: &[u8]) {
     }
 }
 
-/// The length of a chunked body, None where its end has not come.
+/// The length of a chunked body; None if it is incomplete.
 fn follow<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<usize>, chunked::Error> {
     let mut decoder = Decoder::default();
     let mut length = 0;
@@ -125,7 +124,7 @@ fn follow<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<usize
     Ok(decoder.is_complete().then_some(length))
 }
 
-/// Conditions change an answer only if they are there. The bytes are the field lines.
+/// Only conditions that are present change a response. The input is the field lines.
 pub fn conditions(bytes: &[u8]) {
     let head = [b"GET / HTTP/1.1\r\nHost: h\r\n", bytes, b"\r\n\r\n"].concat();
     let file = Validators::File { size: 250, modified: UNIX_EPOCH + Duration::from_secs(784_111_777) };
@@ -140,8 +139,8 @@ pub fn conditions(bytes: &[u8]) {
     });
 }
 
-/// A connection tells no secret, speaks HTTP, and answers what comes in pieces as if it had come at
-/// once. The bytes say themselves where they are cut.
+/// A connection leaks no secret, sends valid HTTP, and responds to split input as to the whole. The
+/// split depends on the input.
 #[cfg(fuzzing)]
 pub fn connection(said: &[u8]) {
     use std::sync::LazyLock;
@@ -157,7 +156,7 @@ pub fn connection(said: &[u8]) {
     let harness = HARNESS.1.lock().expect("no other thread panics");
     let heard = harness.hears([said]);
     assert!(!heard.bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes()), "it tells the secret");
-    // The answer to HEAD announces content and has none.
+    // A response to HEAD announces content but has none.
     let heads = said.windows(5).any(|window| window == b"HEAD ");
     let answers = answers(&heard.bytes, heads);
     let sum: usize = said.iter().map(|&byte| usize::from(byte)).sum();
@@ -167,7 +166,7 @@ pub fn connection(said: &[u8]) {
     assert_eq!(answers, self::answers(&again.bytes, heads));
 }
 
-/// The status line and the content of all answers; panics if what was heard is anything else.
+/// The status line and content of each response; panics if anything else was received.
 #[cfg(fuzzing)]
 fn answers(mut heard: &[u8], heads: bool) -> Vec<(String, Vec<u8>)> {
     let mut answers = Vec::new();
@@ -189,7 +188,7 @@ fn answers(mut heard: &[u8], heads: bool) -> Vec<(String, Vec<u8>)> {
         let none = heads && (heard.is_empty() || heard.starts_with(b"HTTP/1.1 "));
         let content = if none { 0 } else { length };
         let (content, rest) = heard.split_at(content);
-        // The boundary is made of the time.
+        // The boundary depends on the time.
         let content = if fields.contains("multipart/") { Vec::new() } else { content.to_vec() };
         answers.push((status.to_string(), content));
         heard = rest;
