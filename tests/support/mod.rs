@@ -8,6 +8,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use reeld::serve::THREADS_BESIDE_WORKERS;
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
@@ -146,11 +147,21 @@ impl Server {
     }
 
     /// The descriptors that the server holds for clients: connections, and files of the content
-    /// folder.
+    /// folder. The cache pins files with O_PATH descriptors (open(2)), which do not count.
     pub fn held(&self) -> usize {
-        let links = self.links();
-        let sockets = links.iter().filter(|link| link.starts_with("socket:")).count();
-        let files = links.iter().filter(|link| Path::new(link).starts_with(self.content.path())).count();
+        let process = format!("/proc/{}", self.program.child.id());
+        let is_path = |number: &str| {
+            let info = fs::read_to_string(format!("{process}/fdinfo/{number}")).unwrap_or_default();
+            let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap_or_default();
+            u32::from_str_radix(flags.trim(), 8).is_ok_and(|flags| flags & OFlags::PATH.bits() != 0)
+        };
+        let entries = fs::read_dir(format!("{process}/fd")).expect("the process exists");
+        let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a number"));
+        let open = names.filter(|number| !is_path(number));
+        // A descriptor may be closed meanwhile.
+        let links: Vec<_> = open.filter_map(|number| fs::read_link(format!("{process}/fd/{number}")).ok()).collect();
+        let sockets = links.iter().filter(|link| link.to_string_lossy().starts_with("socket:")).count();
+        let files = links.iter().filter(|link| link.starts_with(self.content.path())).count();
         // The listening socket, the pair of the signals, sock_diag; the content folder itself.
         sockets - 4 + files - 1
     }
