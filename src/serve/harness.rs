@@ -13,7 +13,7 @@ use crossbeam_channel::unbounded;
 use socket2::{Domain, Socket, Type};
 
 use super::connection::read_buffer::ReadBuffer;
-use super::connection::{Connection, Next, Pool, Wakeup};
+use super::connection::{Connection, Next, Pool, Wakeup, Worker};
 use super::pool::Task;
 use super::{SendMethod, Settings, Shutdown};
 use crate::bytes::Bytes;
@@ -89,7 +89,7 @@ impl Harness {
     pub fn hears<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Transcript {
         let (mut client, socket) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("descriptors");
         client.set_nonblocking(true).expect("it is ours");
-        let mut read_buffer = ReadBuffer::new();
+        let (mut worker, mut read_buffer) = (Worker::new(&self.pool), ReadBuffer::new());
         let permit = self.pool.admission.admit();
         let mut connection = Some(Connection::new(socket, IpAddr::V4(Ipv4Addr::LOCALHOST), permit));
         let mut bytes = Vec::new();
@@ -101,13 +101,13 @@ impl Harness {
                     Ok(count) => rest = &rest[count..],
                     Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
                 }
-                connection = self.serve(served, &mut client, &mut read_buffer, &mut bytes);
+                connection = self.serve(served, &mut client, &mut worker, &mut read_buffer, &mut bytes);
             }
         }
         let ended = connection.is_none();
         client.shutdown(net::Shutdown::Write).expect("it is open");
         if let Some(connection) = connection {
-            let left = self.serve(connection, &mut client, &mut read_buffer, &mut bytes);
+            let left = self.serve(connection, &mut client, &mut worker, &mut read_buffer, &mut bytes);
             assert!(left.is_none(), "a client that has said all is waited for");
         }
         Transcript { bytes, ended }
@@ -118,12 +118,13 @@ impl Harness {
         &self,
         mut connection: Connection,
         client: &mut Socket,
+        worker: &mut Worker,
         read_buffer: &mut ReadBuffer,
         heard: &mut Vec<u8>,
     ) -> Option<Connection> {
         let mut wakeup = Wakeup::New;
         loop {
-            let next = connection.run(wakeup, &self.pool, read_buffer);
+            let next = connection.run(wakeup, worker, read_buffer);
             let before = heard.len();
             // An end or a reset shows in what the server does next.
             let _ = client.read_to_end(heard);
@@ -131,7 +132,7 @@ impl Harness {
                 Next::Requeue(connection) => (connection, Wakeup::Requeued),
                 Next::WaitForDisk(file_system, parked) => {
                     self.pool.wait_for_disk(file_system, parked);
-                    let Task::Serve(connection, wakeup) = self.pool.next() else { return None };
+                    let Task::Serve(connection, wakeup) = worker.next() else { return None };
                     (connection, wakeup)
                 }
                 Next::Park(parked) if heard.len() > before => (parked.connection, Wakeup::Ready(Instant::now())),

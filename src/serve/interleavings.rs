@@ -144,15 +144,14 @@ fn a_blocking_worker_releases_its_run_slot() {
         let worker = || {
             let (run_slots, tasks, done) = (Arc::clone(&run_slots), Arc::clone(&tasks), Arc::clone(&done));
             thread::spawn(move || {
-                run_slots.acquire();
+                let run_slot = run_slots.acquire();
                 let blocks = tasks.pop();
                 if blocks {
-                    run_slots.release();
+                    drop(run_slot);
                     done.pop();
                 } else {
                     done.push(());
                 }
-                run_slots.release();
             })
         };
         let workers = [worker(), worker()];

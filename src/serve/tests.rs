@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::connection::read_buffer::ReadBuffer;
 use super::connection::transfer::Transfer;
-use super::connection::{Connection, DiskPermit, Next, Wakeup};
+use super::connection::{Connection, DiskPermit, Next, Wakeup, Worker};
 use super::harness::{Harness, SECRET, Transcript, furnish};
 use super::pool::inbox::Interest;
 use super::pool::{ContentFile, Task};
@@ -194,19 +194,20 @@ fn a_blocking_worker_releases_its_run_slot() {
     let (_content, pool, _events) = pool();
     let pool = &*pool;
     let all = pool.run_slots.count_free();
-    pool.run_slots.acquire();
+    let mut worker = Worker::new(pool);
+    worker.run_slot.get_or_insert_with(|| pool.run_slots.acquire());
     assert_eq!(pool.run_slots.count_free(), all - 1);
-    drop(pool.try_block().expect("nobody else waits for a client"));
+    drop(worker.try_block().expect("nobody else waits for a client"));
     assert_eq!(pool.run_slots.count_free(), all);
 
-    let _nobody_else_waits_for_a_client = pool.try_block();
-    let free_after = |request: &str| {
-        pool.run_slots.acquire();
+    let _nobody_else_waits_for_a_client = worker.try_block();
+    let mut free_after = |request: &str| {
+        worker.run_slot.get_or_insert_with(|| pool.run_slots.acquire());
         let (server, mut client) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
         client.write_all(request.as_bytes()).expect("the server receives");
         Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit()).run(
             Wakeup::New,
-            pool,
+            &mut worker,
             &mut ReadBuffer::new(),
         );
         pool.run_slots.count_free()
@@ -288,7 +289,7 @@ fn a_remote_file_is_closed_by_a_worker_with_a_permit() {
     drop(ContentFile::new(file, remote, &pool.disk));
     assert_eq!(pool.disk.waiting(), 1, "it is still open");
     drop(held);
-    let Task::CloseFile(_, permit) = pool.next() else { panic!("there is nothing else to do") };
+    let Task::CloseFile(_, permit) = Worker::new(&pool).next() else { panic!("there is nothing else to do") };
     assert_eq!(permit.file_system(), remote);
 }
 
@@ -316,13 +317,14 @@ fn a_head_in_several_pieces_is_not_sent_slowly_until_it_takes_long() {
     let (_content, pool, _events) = pool_with(|settings| settings.head_timeout = Duration::from_millis(500));
     let (server, mut client) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
     let mut connection = Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit());
+    let mut worker = Worker::new(&pool);
     let began = Instant::now();
     let mut seen = Vec::new();
     client.write_all(b"GET / HTTP/1.1\r\nX: ").expect("the server receives");
     loop {
         client.write_all(b"x").expect("the server receives");
         thread::sleep(Duration::from_millis(1));
-        let next = connection.run(Wakeup::Ready(Instant::now()), &pool, &mut ReadBuffer::new());
+        let next = connection.run(Wakeup::Ready(Instant::now()), &mut worker, &mut ReadBuffer::new());
         let Next::Park(parked) = next else { panic!("the head is unfinished") };
         seen.push(parked.interest);
         if parked.interest == Interest::SlowRead {
@@ -383,10 +385,11 @@ fn only_the_request_that_was_there_had_begun() {
         assert!(connection.arrived(b"\r\nGET /") > then, "only an empty line may have been there");
 
         // To be ready for more of an answer says nothing of a request.
-        let _nobody_waits_for_the_client = pool.try_block();
+        let mut worker = Worker::new(pool);
+        let _nobody_waits_for_the_client = worker.try_block();
         client.write_all(request).expect("the server receives");
         while send(&connection, &[0; 4096], SendFlags::DONTWAIT).is_ok() {}
-        let Next::Park(parked) = connection.run(Wakeup::New, pool, &mut ReadBuffer::new()) else {
+        let Next::Park(parked) = connection.run(Wakeup::New, &mut worker, &mut ReadBuffer::new()) else {
             panic!("its client takes nothing")
         };
         assert_eq!(parked.interest, Interest::Writable);

@@ -4,30 +4,29 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::connection::read_buffer::ReadBuffer;
-use super::connection::{Connection, Next, Pool, Wakeup};
+use super::connection::{Connection, Next, Pool, Wakeup, Worker};
 use super::pool::Task;
 
 /// Works until the channel says that the server has ended.
 pub(super) fn work(pool: &Pool) {
-    let mut read_buffer = ReadBuffer::new();
+    let (mut worker, mut read_buffer) = (Worker::new(pool), ReadBuffer::new());
     loop {
-        match pool.next() {
+        match worker.next() {
             // A panic has been logged by the panic hook; it ends this connection and nothing else.
             // The buffer holds nothing that outlives the connection.
             Task::Serve(connection, wakeup) => {
-                if let Ok(next) = catch_unwind(AssertUnwindSafe(|| connection.run(wakeup, pool, &mut read_buffer))) {
+                let run = || connection.run(wakeup, &mut worker, &mut read_buffer);
+                if let Ok(next) = catch_unwind(AssertUnwindSafe(run)) {
                     pass_on(pool, next);
                 }
             }
             Task::CloseFile(file, _permit) => {
-                pool.run_slots.release();
+                worker.run_slot = None;
                 drop(file);
             }
             Task::End => break,
         }
     }
-    // The others must receive the end, too.
-    pool.run_slots.release();
 }
 
 fn pass_on(pool: &Pool, next: Next) {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::pause::Pause;
 use super::read_buffer::ReadBuffer;
-use super::{Connection, Inner, Pool, State, send};
+use super::{Connection, Inner, Pool, State, Worker, send};
 use crate::http::Refusal;
 use crate::limits::STALL_PROGRESS;
 
@@ -45,17 +45,17 @@ impl Connection {
     }
 
     /// What becomes of a connection whose deadline has passed.
-    pub(in crate::serve) fn on_timeout(&mut self, pool: &Pool, read_buffer: &ReadBuffer) -> Result<(), Pause> {
+    pub(in crate::serve) fn on_timeout(&mut self, worker: &mut Worker, read_buffer: &ReadBuffer) -> Result<(), Pause> {
         match &mut self.inner.state {
             // Only a request that has begun is worth an answer. An idle client could take the 408
             // for the answer to its next request.
             State::Reading => {
-                self.reject(Refusal::TIMED_OUT, read_buffer, pool);
+                self.reject(Refusal::TIMED_OUT, read_buffer, worker.pool);
                 Ok(())
             }
             // A socket takes bytes some time before poll(2) says so, so the slow are asked once
             // more.
-            State::Sending(exchange) => match send(exchange, &self.socket, pool) {
+            State::Sending(exchange) => match send(exchange, &self.socket, worker) {
                 Ok(state) => {
                     self.transition(state);
                     Ok(())
@@ -68,7 +68,7 @@ impl Connection {
                     self.inner.deadline = None;
                     Err(pause)
                 }
-                Err(_) => Err(self.reset(pool)),
+                Err(_) => Err(self.reset(worker.pool)),
             },
             State::Idle { .. } | State::Lingering { .. } => Err(Pause::End),
         }

@@ -11,7 +11,7 @@ use crate::http::target::{self, Path};
 use crate::http::{Method, Refusal, Request, Response, head};
 use crate::limits::{LINGER_TIME, STALL_PROGRESS};
 use crate::ops::access_log::{Line, Peer};
-use crate::serve::pool::{DiskPermit, Pool};
+use crate::serve::pool::{DiskPermit, Pool, Worker};
 use crate::site::{Content, FileSystem, Found, Lookup};
 
 /// An answer under way.
@@ -50,10 +50,10 @@ impl<C: Send + 'static> Exchange<C> {
         request_head: &[u8],
         mut permit: Option<DiskPermit<C>>,
         peer: &Peer,
-        pool: &Pool<C>,
+        worker: &mut Worker<C>,
     ) -> Result<Self, FileSystem> {
-        let now = SystemTime::now();
-        let (response, content) = response(request, arrived, &mut permit, pool, now)?;
+        let (now, pool) = (SystemTime::now(), worker.pool);
+        let (response, content) = response(request, arrived, &mut permit, worker, now)?;
         let persistent = request.persistent && !response.close && !pool.shutdown.is_draining();
         let then = match (persistent, request.content) {
             (true, framing::Content::Dropped(to_drop)) => Then::NextRequest { to_drop },
@@ -97,8 +97,8 @@ impl<C: Send + 'static> Exchange<C> {
     }
 
     /// Sends until all is sent, something would block, or the quantum is spent.
-    pub fn send(&mut self, socket: &Socket, pool: &Pool<C>) -> Progress {
-        let progress = self.transfer.advance(socket, pool);
+    pub fn send(&mut self, socket: &Socket, worker: &mut Worker<C>) -> Progress {
+        let progress = self.transfer.advance(socket, worker);
         if let Some(line) = &mut self.log_line {
             line.sent = self.transfer.content_sent();
         }
@@ -144,7 +144,7 @@ fn response<C: Send + 'static>(
     request: &Request,
     arrived: Instant,
     permit: &mut Option<DiskPermit<C>>,
-    pool: &Pool<C>,
+    worker: &mut Worker<C>,
     now: SystemTime,
 ) -> Result<(Response, Option<Content>), FileSystem> {
     if let Some(response) = Response::to_method(request) {
@@ -154,9 +154,9 @@ fn response<C: Send + 'static>(
         Ok(target) => target,
         Err(refusal) => return Ok((Response::refusal(refusal), None)),
     };
-    let (response, content) = match find(&target.path, arrived, permit, pool) {
+    let (response, content) = match find(&target.path, arrived, permit, worker) {
         Ok(Found::File(resource)) => {
-            let response = Response::of(request, resource.representation, &pool.settings.parts, now);
+            let response = Response::of(request, resource.representation, &worker.pool.settings.parts, now);
             (response, Some(resource.content))
         }
         Ok(Found::Folder) => (Response::redirect(target.path.location(target.query)), None),
@@ -171,18 +171,18 @@ fn find<C: Send + 'static>(
     path: &Path,
     arrived: Instant,
     permit: &mut Option<DiskPermit<C>>,
-    pool: &Pool<C>,
+    worker: &mut Worker<C>,
 ) -> Result<Found, Refusal> {
     loop {
         let lookup = match permit {
             Some(permit) => {
-                pool.run_slots.release();
+                worker.run_slot = None;
                 Lookup::MayBlock(permit.file_system())
             }
             None => Lookup::CachedOnly,
         };
-        match pool.site.find(path, arrived, lookup)? {
-            Found::WouldBlock(file_system) if pool.may_block(file_system, permit) => {}
+        match worker.pool.site.find(path, arrived, lookup)? {
+            Found::WouldBlock(file_system) if worker.may_block(file_system, permit) => {}
             found => return Ok(found),
         }
     }

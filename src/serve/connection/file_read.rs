@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{CWD, readlinkat};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
-use crate::serve::pool::{ContentFile, DiskPermit, Pool};
+use crate::serve::pool::{ContentFile, DiskPermit, Pool, Worker};
 use crate::site::Kind;
 
 /// Where an open file lies, from proc(5).
@@ -49,22 +49,22 @@ pub(in crate::serve) fn read_at<C: Send + 'static>(
     file: &ContentFile<C>,
     buffer: &mut [u8],
     position: u64,
-    pool: &Pool<C>,
     permit: &mut Option<DiskPermit<C>>,
+    worker: &mut Worker<C>,
 ) -> io::Result<Option<usize>> {
     let file_system = file.file_system();
     // Whatever else it says, that the file system cannot tell (EOPNOTSUPP) or that the disk fails,
     // a usual read shows.
     if file_system.kind == Kind::Local
-        && let Ok(count) = read_cached(file, buffer, position, pool)
+        && let Ok(count) = read_cached(file, buffer, position, worker.pool)
     {
         return Ok(Some(count));
     }
-    if file_system.kind != Kind::Memory && !pool.may_block(file_system, permit) {
+    if file_system.kind != Kind::Memory && !worker.may_block(file_system, permit) {
         return Ok(None);
     }
     #[cfg(test)]
-    pool.count_read();
+    worker.pool.count_read();
     loop {
         match file.read_at(buffer, position) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

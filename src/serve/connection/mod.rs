@@ -44,6 +44,7 @@ use receive::{Receive, receive};
 use transfer::Progress;
 
 pub(in crate::serve) type Pool = pool::Pool<Connection>;
+pub(in crate::serve) type Worker<'a> = pool::Worker<'a, Connection>;
 pub(in crate::serve) type Wakeup = pool::Wakeup<Connection>;
 pub(in crate::serve) type Parked = inbox::Parked<Connection>;
 pub(in crate::serve) type DiskPermit = pool::DiskPermit<Connection>;
@@ -124,10 +125,11 @@ impl Connection {
 
     /// Goes on with the connection as far as it goes without waiting for its client longer than
     /// others can afford.
-    pub fn run(mut self, wakeup: Wakeup, pool: &Pool, read_buffer: &mut ReadBuffer) -> Next {
+    pub fn run(mut self, wakeup: Wakeup, worker: &mut Worker, read_buffer: &mut ReadBuffer) -> Next {
+        let pool = worker.pool;
         read_buffer.fill_from(&std::mem::take(&mut self.inner.rest));
         self.inner.unfinished_head = None;
-        let pause = self.advance(wakeup, pool, read_buffer);
+        let pause = self.advance(wakeup, worker, read_buffer);
         self.inner.rest = read_buffer.bytes().to_vec();
         self.inner.arrived_by = None;
         match pause {
@@ -156,19 +158,19 @@ impl Connection {
         }
     }
 
-    fn advance(&mut self, wakeup: Wakeup, pool: &Pool, read_buffer: &mut ReadBuffer) -> Pause {
-        if pool.shutdown.is_aborted() {
+    fn advance(&mut self, wakeup: Wakeup, worker: &mut Worker, read_buffer: &mut ReadBuffer) -> Pause {
+        if worker.pool.shutdown.is_aborted() {
             return Pause::End;
         }
-        if let Err(pause) = self.wake(wakeup, pool, read_buffer) {
+        if let Err(pause) = self.wake(wakeup, worker, read_buffer) {
             return pause;
         }
         let mut how = Receive::TryThenBlock;
         loop {
             let next = match &mut self.inner.state {
-                State::Idle { .. } | State::Reading => self.read(pool, read_buffer, &mut how),
-                State::Sending(exchange) => send(exchange, &self.socket, pool),
-                State::Lingering { left, .. } => Err(receive::linger(&self.socket, left, pool, read_buffer, how)),
+                State::Idle { .. } | State::Reading => self.read(worker, read_buffer, &mut how),
+                State::Sending(exchange) => send(exchange, &self.socket, worker),
+                State::Lingering { left, .. } => Err(receive::linger(&self.socket, left, worker, read_buffer, how)),
             };
             match next {
                 Ok(state) => self.transition(state),
@@ -187,7 +189,7 @@ impl Connection {
         self.inner.unacknowledged = None;
     }
 
-    fn wake(&mut self, wakeup: Wakeup, pool: &Pool, read_buffer: &ReadBuffer) -> Result<(), Pause> {
+    fn wake(&mut self, wakeup: Wakeup, worker: &mut Worker, read_buffer: &ReadBuffer) -> Result<(), Pause> {
         match wakeup {
             Wakeup::New | Wakeup::Requeued => Ok(()),
             Wakeup::Ready(at) => {
@@ -196,14 +198,14 @@ impl Connection {
             }
             Wakeup::DiskPermit(permit) => {
                 self.allow_disk(permit);
-                if std::mem::take(&mut self.inner.timed_out) { self.on_timeout(pool, read_buffer) } else { Ok(()) }
+                if std::mem::take(&mut self.inner.timed_out) { self.on_timeout(worker, read_buffer) } else { Ok(()) }
             }
-            Wakeup::TimedOut => self.on_timeout(pool, read_buffer),
+            Wakeup::TimedOut => self.on_timeout(worker, read_buffer),
             Wakeup::DiskTimedOut if matches!(self.inner.state, State::Idle { .. } | State::Reading) => {
-                self.reject(Refusal::DISK_TIMED_OUT, read_buffer, pool);
+                self.reject(Refusal::DISK_TIMED_OUT, read_buffer, worker.pool);
                 Ok(())
             }
-            Wakeup::DiskTimedOut => Err(self.reset(pool)),
+            Wakeup::DiskTimedOut => Err(self.reset(worker.pool)),
             Wakeup::Abandoned => Err(Pause::End),
         }
     }
@@ -214,7 +216,8 @@ impl Connection {
     }
 
     /// Receives until there is a whole head, and decides the answer to it.
-    fn read(&mut self, pool: &Pool, read_buffer: &mut ReadBuffer, how: &mut Receive) -> Result<State, Pause> {
+    fn read(&mut self, worker: &mut Worker, read_buffer: &mut ReadBuffer, how: &mut Receive) -> Result<State, Pause> {
+        let pool = worker.pool;
         if self.is_shed() {
             let refusal = Refusal::TOO_MANY_CONNECTIONS;
             return Ok(State::Sending(Exchange::reject(refusal, b"", &self.inner.peer, pool)));
@@ -227,7 +230,7 @@ impl Connection {
                 if *how == Receive::Block && pool.queued() > 0 {
                     return Err(Pause::QuantumSpent);
                 }
-                if let Some(exchange) = self.decide(pool, read_buffer)? {
+                if let Some(exchange) = self.decide(worker, read_buffer)? {
                     *how = Receive::Block;
                     return Ok(State::Sending(exchange));
                 }
@@ -235,7 +238,7 @@ impl Connection {
                     self.transition(State::Reading);
                 }
             }
-            receive(&self.socket, pool, read_buffer, std::mem::replace(how, Receive::Park))?;
+            receive(&self.socket, worker, read_buffer, std::mem::replace(how, Receive::Park))?;
         }
     }
 
@@ -259,7 +262,7 @@ impl Connection {
 
     /// Decides the answer to the request at the start of the buffer; None while its head is not
     /// whole.
-    fn decide(&mut self, pool: &Pool, read_buffer: &mut ReadBuffer) -> Result<Option<Exchange>, Pause> {
+    fn decide(&mut self, worker: &mut Worker, read_buffer: &mut ReadBuffer) -> Result<Option<Exchange>, Pause> {
         let bytes = read_buffer.bytes();
         #[cfg(test)]
         assert!(!bytes.starts_with(b"PANIC "), "a test asked for it");
@@ -267,10 +270,10 @@ impl Connection {
             Ok(Parsed::Partial) => return Ok(None),
             Ok(Parsed::Complete(request, length)) => {
                 let (arrived, permit) = (self.arrived(bytes), self.inner.disk_permit.take());
-                let exchange = Exchange::respond(&request, arrived, bytes, permit, &self.inner.peer, pool);
+                let exchange = Exchange::respond(&request, arrived, bytes, permit, &self.inner.peer, worker);
                 (exchange.map_err(Pause::WaitForDisk)?, length)
             }
-            Err(refusal) => (Exchange::reject(refusal, bytes, &self.inner.peer, pool), bytes.len()),
+            Err(refusal) => (Exchange::reject(refusal, bytes, &self.inner.peer, worker.pool), bytes.len()),
         };
         read_buffer.consume(used);
         Ok(Some(exchange))
@@ -344,8 +347,8 @@ impl AsFd for Connection {
 
 /// Sends until something would block or the quantum is spent. When all is sent, the next state
 /// begins.
-fn send(exchange: &mut Exchange, socket: &Socket, pool: &Pool) -> Result<State, Pause> {
-    match exchange.send(socket, pool) {
+fn send(exchange: &mut Exchange, socket: &Socket, worker: &mut Worker) -> Result<State, Pause> {
+    match exchange.send(socket, worker) {
         Progress::Done => Ok(match exchange.then() {
             Then::NextRequest { to_drop } => State::Idle { to_drop },
             Then::Linger(time) => State::Lingering { left: LINGER_BYTES_MAX, time, log_line: exchange.take_log_line() },

@@ -6,7 +6,7 @@ use socket2::Socket;
 
 use super::pause::Pause;
 use super::read_buffer::ReadBuffer;
-use crate::serve::pool::Pool;
+use crate::serve::pool::Worker;
 use crate::serve::pool::inbox::Interest;
 
 /// How a worker may receive next.
@@ -24,7 +24,7 @@ pub(in crate::serve) enum Receive {
 /// Receives what is there, or what comes while the worker may wait for it.
 pub(in crate::serve) fn receive<C: Send + 'static>(
     socket: &Socket,
-    pool: &Pool<C>,
+    worker: &mut Worker<C>,
     read_buffer: &mut ReadBuffer,
     how: Receive,
 ) -> Result<(), Pause> {
@@ -34,7 +34,7 @@ pub(in crate::serve) fn receive<C: Send + 'static>(
             received => return received,
         }
     }
-    let permit = if how == Receive::Park { None } else { pool.try_block() };
+    let permit = if how == Receive::Park { None } else { worker.try_block() };
     let Some(_permit) = permit else { return Err(Pause::Wait(Interest::Readable)) };
     receive_with(socket, read_buffer, RecvFlags::empty())
 }
@@ -57,12 +57,12 @@ fn receive_with(socket: &Socket, read_buffer: &mut ReadBuffer, flags: RecvFlags)
 pub(in crate::serve) fn linger<C: Send + 'static>(
     socket: &Socket,
     left: &mut u64,
-    pool: &Pool<C>,
+    worker: &mut Worker<C>,
     read_buffer: &mut ReadBuffer,
     how: Receive,
 ) -> Pause {
     read_buffer.consume(read_buffer.bytes().len());
-    let mut received = receive(socket, pool, read_buffer, how);
+    let mut received = receive(socket, worker, read_buffer, how);
     loop {
         if let Err(pause) = received {
             return pause;

@@ -18,7 +18,7 @@ use crate::bytes::Bytes;
 use crate::http::Segment;
 use crate::limits::{CACHED_FILE_MAX, UNSENT_MAX_OF_FEW};
 use crate::serve::pool::send_budget::SendBudget;
-use crate::serve::pool::{CHUNK, ContentFile, DiskPermit, Pool};
+use crate::serve::pool::{CHUNK, ContentFile, DiskPermit, Pool, Worker};
 use crate::serve::settings::SendMethod;
 use crate::site::{Content, FileSystem, Kind, Piece};
 
@@ -123,7 +123,8 @@ impl<C: Send + 'static> Transfer<C> {
     }
 
     /// Sends until all is sent, the client takes no more, or others wait and the quantum is spent.
-    pub fn advance(&mut self, socket: &Socket, pool: &Pool<C>) -> Progress {
+    pub fn advance(&mut self, socket: &Socket, worker: &mut Worker<C>) -> Progress {
+        let pool = worker.pool;
         // The disk is not for clients that have left while they waited for it.
         if self.disk_permit.is_some() && has_left(socket) {
             return Progress::Broken;
@@ -141,11 +142,11 @@ impl<C: Send + 'static> Transfer<C> {
                 send_budget.give_back(socket);
             }
             let sent = if let Some(bytes) = self.next_for_sendfile() {
-                self.send_file(bytes, socket, pool)
+                self.send_file(bytes, socket, worker)
             } else if let Some((memory, bytes)) = self.last_memory() {
-                self.send_memory(&memory[bytes], socket, pool)
+                self.send_memory(&memory[bytes], socket, worker)
             } else {
-                pool.with_buffer(|buffer| self.send_copy(buffer, socket, pool))
+                pool.with_buffer(|buffer| self.send_copy(buffer, socket, worker))
             };
             match sent {
                 Ok(Sent::All) => {}
@@ -188,17 +189,17 @@ impl<C: Send + 'static> Transfer<C> {
         self.pieces.iter().all(|piece| matches!(piece, Piece::Memory(..)))
     }
 
-    fn send_memory(&mut self, memory: &[u8], socket: &Socket, pool: &Pool<C>) -> Result<Sent, Progress> {
-        let sent = send_once(socket, memory, pool).map_err(Progress::of)?;
+    fn send_memory(&mut self, memory: &[u8], socket: &Socket, worker: &mut Worker<C>) -> Result<Sent, Progress> {
+        let sent = send_once(socket, memory, worker).map_err(Progress::of)?;
         self.count(sent);
         Ok(Sent::of(sent, memory.len()))
     }
 
     /// Sends from the buffer, which is filled from the file.
-    fn send_copy(&mut self, buffer: &mut [u8], socket: &Socket, pool: &Pool<C>) -> Result<Sent, Progress> {
+    fn send_copy(&mut self, buffer: &mut [u8], socket: &Socket, worker: &mut Worker<C>) -> Result<Sent, Progress> {
         let buffer = if self.method == SendMethod::Sendfile { &mut buffer[..FIRST_COPY] } else { buffer };
-        let filled = self.fill(buffer, pool)?;
-        let sent = send_once(socket, &buffer[..filled], pool).map_err(Progress::of)?;
+        let filled = self.fill(buffer, worker)?;
+        let sent = send_once(socket, &buffer[..filled], worker).map_err(Progress::of)?;
         self.count(sent);
         Ok(Sent::of(sent, filled))
     }
@@ -216,16 +217,16 @@ impl<C: Send + 'static> Transfer<C> {
     /// Lets the kernel move bytes from the file to the socket. It cannot be told not to block on
     /// the disk, so what may not be in memory needs a permit; without one, what is in memory goes
     /// by the buffer.
-    fn send_file(&mut self, bytes: Range<u64>, socket: &Socket, pool: &Pool<C>) -> Result<Sent, Progress> {
+    fn send_file(&mut self, bytes: Range<u64>, socket: &Socket, worker: &mut Worker<C>) -> Result<Sent, Progress> {
         let Some(file) = &self.file else { return Err(Progress::Broken) };
         let mut permit = self.disk_permit.take();
         let is_cached = match file.file_system().kind {
             Kind::Memory => true,
-            Kind::Local => is_cached(file, bytes.clone(), pool),
+            Kind::Local => is_cached(file, bytes.clone(), worker.pool),
             Kind::Stacked | Kind::Remote => false,
         };
-        if !is_cached && !pool.may_block(file.file_system(), &mut permit) {
-            return pool.with_buffer(|buffer| self.send_copy(buffer, socket, pool));
+        if !is_cached && !worker.may_block(file.file_system(), &mut permit) {
+            return worker.pool.with_buffer(|buffer| self.send_copy(buffer, socket, worker));
         }
         if !self.is_nonblocking {
             // Nor can it be told for one call not to block on the client. Until all is sent the
@@ -257,7 +258,7 @@ impl<C: Send + 'static> Transfer<C> {
     /// Fills the buffer with what comes next, text and bytes of the file for one send, as a head
     /// that goes alone costs a packet and a wake-up of the client. The buffer is filled in part
     /// where the disk would have to be waited for and may not.
-    fn fill(&mut self, buffer: &mut [u8], pool: &Pool<C>) -> Result<usize, Progress> {
+    fn fill(&mut self, buffer: &mut [u8], worker: &mut Worker<C>) -> Result<usize, Progress> {
         let mut permit = self.disk_permit.take();
         let mut filled = 0;
         for piece in &self.pieces {
@@ -274,7 +275,7 @@ impl<C: Send + 'static> Transfer<C> {
             while let Some(file) = self.file.as_ref().filter(|_| filled < buffer.len() && !bytes.is_empty()) {
                 let room = buffer.len() - filled;
                 let wanted = usize::try_from(bytes.end - bytes.start).unwrap_or(room).min(room);
-                let end = match read_at(file, &mut buffer[filled..filled + wanted], bytes.start, pool, &mut permit) {
+                let end = match read_at(file, &mut buffer[filled..filled + wanted], bytes.start, &mut permit, worker) {
                     Ok(Some(count)) if count > 0 => {
                         filled += count;
                         bytes.start += count as u64;
@@ -344,14 +345,14 @@ fn cut_short(file: &File) -> Progress {
 }
 
 /// Sends, and blocks on the client for the rest if the worker may.
-fn send_once<C: Send + 'static>(socket: &Socket, bytes: &[u8], pool: &Pool<C>) -> Result<usize, Errno> {
+fn send_once<C: Send + 'static>(socket: &Socket, bytes: &[u8], worker: &mut Worker<C>) -> Result<usize, Errno> {
     let at_once = send_with(socket, bytes, SendFlags::DONTWAIT);
     let sent = match at_once {
         Ok(sent) if sent < bytes.len() => sent,
         Err(Errno::AGAIN) => 0,
         done => return done,
     };
-    let Some(_permit) = pool.try_block() else { return at_once };
+    let Some(_permit) = worker.try_block() else { return at_once };
     match send_with(socket, &bytes[sent..], SendFlags::empty()) {
         Ok(more) => Ok(sent + more),
         Err(_) if sent > 0 => Ok(sent),

@@ -34,7 +34,7 @@ use admission::Admission;
 use disk::DiskPermits;
 use inbox::{Parked, PollInbox};
 use quota::Quota;
-use run_slots::RunSlots;
+use run_slots::{RunSlot, RunSlots};
 use send_queue::SendQueues;
 use shutdown::Shutdown;
 use waker::Waker;
@@ -135,6 +135,13 @@ pub(in crate::serve) struct Pool<C> {
     reads: AtomicUsize,
 }
 
+/// A worker thread. Whatever may block on a client or a file system takes it by `&mut`, to release
+/// its run slot first.
+pub(in crate::serve) struct Worker<'a, C> {
+    pub pool: &'a Pool<C>,
+    pub run_slot: Option<RunSlot<'a>>,
+}
+
 /// A permit of a worker to block on its client; released when dropped.
 pub(in crate::serve) struct BlockPermit<'a>(&'a AtomicUsize);
 
@@ -211,46 +218,9 @@ impl<C: Send + 'static> Pool<C> {
         self.sender.send(task).expect("the pool holds a receiver itself");
     }
 
-    /// The next task of a worker.
-    pub fn next(&self) -> Task<C> {
-        // A worker that is awake without a slot, as it blocked elsewhere, may as well take what is
-        // there.
-        if let Ok(task) = self.receiver.try_recv() {
-            return task;
-        }
-        self.run_slots.acquire();
-        self.receiver.recv().expect("the pool holds a sender itself")
-    }
-
     /// How many connections wait for a worker.
     pub fn queued(&self) -> usize {
         self.receiver.len()
-    }
-
-    /// A permit to block on a client for up to [`INLINE_WAIT`]: only while no connection waits for
-    /// a worker or is about to, and for half of the pool at most. The run slot is released with it.
-    pub fn try_block(&self) -> Option<BlockPermit<'_>> {
-        if self.queued() > 0 || self.active.active_count() >= BUSY_THRESHOLD {
-            return None;
-        }
-        let permit = BlockPermit(&self.waiting);
-        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
-        (before < self.settings.workers.get() / 2).then(|| {
-            self.run_slots.release();
-            permit
-        })
-    }
-
-    /// Whether the worker may block on this file system, with the `permit` that it has or with a
-    /// free one. The run slot is released then.
-    pub fn may_block(&self, file_system: FileSystem, permit: &mut Option<DiskPermit<C>>) -> bool {
-        if permit.as_ref().is_none_or(|permit| permit.file_system() != file_system) {
-            *permit = self.disk.try_acquire(file_system);
-        }
-        if permit.is_some() {
-            self.run_slots.release();
-        }
-        permit.is_some()
     }
 
     /// Lends a buffer of [`CHUNK`] bytes.
@@ -261,6 +231,50 @@ impl<C: Send + 'static> Pool<C> {
         let result = use_it(&mut buffer);
         stack().push(buffer);
         result
+    }
+}
+
+impl<'a, C: Send + 'static> Worker<'a, C> {
+    pub fn new(pool: &'a Pool<C>) -> Self {
+        Worker { pool, run_slot: None }
+    }
+
+    /// The next task.
+    pub fn next(&mut self) -> Task<C> {
+        // A worker that is awake without a slot, as it blocked elsewhere, may as well take what is
+        // there.
+        if let Ok(task) = self.pool.receiver.try_recv() {
+            return task;
+        }
+        self.run_slot.get_or_insert_with(|| self.pool.run_slots.acquire());
+        self.pool.receiver.recv().expect("the pool holds a sender itself")
+    }
+
+    /// A permit to block on a client for up to [`INLINE_WAIT`]: only while no connection waits for
+    /// a worker or is about to, and for half of the pool at most. The run slot is released with it.
+    pub fn try_block(&mut self) -> Option<BlockPermit<'a>> {
+        let pool = self.pool;
+        if pool.queued() > 0 || pool.active.active_count() >= BUSY_THRESHOLD {
+            return None;
+        }
+        let permit = BlockPermit(&pool.waiting);
+        let before = pool.waiting.fetch_add(1, Ordering::Relaxed);
+        (before < pool.settings.workers.get() / 2).then(|| {
+            self.run_slot = None;
+            permit
+        })
+    }
+
+    /// Whether the worker may block on this file system, with the `permit` that it has or with a
+    /// free one. The run slot is released then.
+    pub fn may_block(&mut self, file_system: FileSystem, permit: &mut Option<DiskPermit<C>>) -> bool {
+        if permit.as_ref().is_none_or(|permit| permit.file_system() != file_system) {
+            *permit = self.pool.disk.try_acquire(file_system);
+        }
+        if permit.is_some() {
+            self.run_slot = None;
+        }
+        permit.is_some()
     }
 }
 

@@ -2,17 +2,10 @@
 //! context-switch. A worker releases its slot before it blocks on a client or a file system, and
 //! another takes over.
 
-use std::cell::Cell;
 use std::num::NonZeroUsize;
 use std::sync::PoisonError;
 
-use super::sync::{Condvar, Mutex, MutexGuard, thread_local};
-
-thread_local! {
-    // The macro of loom takes no const block.
-    #[allow(clippy::missing_const_for_thread_local)]
-    static HAS_RUN_SLOT: Cell<bool> = Cell::new(false);
-}
+use super::sync::{Condvar, Mutex, MutexGuard};
 
 /// Counts the slots that are free.
 #[derive(Debug)]
@@ -21,29 +14,23 @@ pub(in crate::serve) struct RunSlots {
     freed: Condvar,
 }
 
+/// The slot of one worker; when dropped it goes to one that waits for it.
+#[derive(Debug)]
+pub(in crate::serve) struct RunSlot<'a>(&'a RunSlots);
+
 impl RunSlots {
     pub fn new(count: NonZeroUsize) -> Self {
         RunSlots { free: Mutex::new(count.get()), freed: Condvar::new() }
     }
 
-    /// Takes a slot for this thread, unless it has one. Blocks until one is free.
-    pub fn acquire(&self) {
-        if HAS_RUN_SLOT.with(|has_run_slot| has_run_slot.replace(true)) {
-            return;
-        }
+    /// Blocks until a slot is free, and takes it.
+    pub fn acquire(&self) -> RunSlot<'_> {
         let mut free = self.free();
         while *free == 0 {
             free = self.freed.wait(free).unwrap_or_else(PoisonError::into_inner);
         }
         *free -= 1;
-    }
-
-    /// Releases the slot of this thread, if it has one, to a worker that waits for it.
-    pub fn release(&self) {
-        if HAS_RUN_SLOT.with(|has_run_slot| has_run_slot.replace(false)) {
-            *self.free() += 1;
-            self.freed.notify_one();
-        }
+        RunSlot(self)
     }
 
     #[cfg(test)]
@@ -53,6 +40,13 @@ impl RunSlots {
 
     fn free(&self) -> MutexGuard<'_, usize> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for RunSlot<'_> {
+    fn drop(&mut self) {
+        *self.0.free() += 1;
+        self.0.freed.notify_one();
     }
 }
 
@@ -66,13 +60,11 @@ mod tests {
     const TWO: NonZeroUsize = NonZeroUsize::new(2).expect("not zero");
 
     #[test]
-    fn a_thread_has_one_slot_at_most() {
+    fn a_dropped_slot_is_free() {
         let run_slots = RunSlots::new(TWO);
-        run_slots.acquire();
-        run_slots.acquire();
+        let run_slot = run_slots.acquire();
         assert_eq!(run_slots.count_free(), 1);
-        run_slots.release();
-        run_slots.release();
+        drop(run_slot);
         assert_eq!(run_slots.count_free(), 2);
     }
 
@@ -83,12 +75,11 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..100 {
-                        run_slots.acquire();
+                        let _run_slot = run_slots.acquire();
                         assert!(working.fetch_add(1, Ordering::SeqCst) < 2);
                         thread::yield_now();
                         working.fetch_sub(1, Ordering::SeqCst);
                         turns.fetch_add(1, Ordering::SeqCst);
-                        run_slots.release();
                     }
                 });
             }

@@ -2,12 +2,6 @@
 //! order in which threads can run (`--cfg loom`).
 
 #[cfg(loom)]
-pub(in crate::serve) use loom::{
-    sync::{Condvar, Mutex, MutexGuard, atomic},
-    thread_local,
-};
+pub(in crate::serve) use loom::sync::{Condvar, Mutex, MutexGuard, atomic};
 #[cfg(not(loom))]
-pub(in crate::serve) use std::{
-    sync::{Condvar, Mutex, MutexGuard, atomic},
-    thread_local,
-};
+pub(in crate::serve) use std::sync::{Condvar, Mutex, MutexGuard, atomic};
