@@ -10,11 +10,11 @@ use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 use super::connection::read_buffer::ReadBuffer;
-use super::connection::transfer::Transfer;
-use super::connection::{Connection, DiskPermit, Next, Wakeup, Worker};
+use super::connection::transfer::{Progress, Transfer};
+use super::connection::{Connection, Next, Wakeup, Worker};
 use super::harness::{Harness, SECRET, Transcript, furnish};
 use super::pool::inbox::Interest;
-use super::pool::{ContentFile, Task};
+use super::pool::{ContentFile, DiskPermit, Task};
 use super::*;
 use crate::bytes::Bytes;
 use crate::http::range::{PartPolicy, Parts};
@@ -116,7 +116,7 @@ fn a_panic_ends_one_connection_and_no_worker() {
 }
 
 /// A disk permit of the content folder, of which the workers here can have one.
-fn permit(pool: &Pool) -> Option<DiskPermit> {
+fn permit(pool: &Pool) -> Option<DiskPermit<Connection>> {
     pool.disk.try_acquire(pool.site.file_system().expect("it is open"))
 }
 
@@ -223,7 +223,10 @@ fn an_answer_without_a_file_keeps_no_disk_permit() {
     let (_content, pool, _events) = pool();
     let pool = &*pool;
     let mut transfer = Transfer::new(b"HTTP/1.1 404 Not Found\r\n\r\n".to_vec(), Vec::new(), None, pool);
-    transfer.allow_disk(permit(pool).expect("nobody else wants it"));
+    let mut worker = Worker::new(pool);
+    worker.disk_permit = permit(pool);
+    let (server, _client) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
+    assert_eq!(transfer.advance(&server, &mut worker), Progress::Done);
     assert!(permit(pool).is_some());
 }
 

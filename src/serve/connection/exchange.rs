@@ -11,7 +11,7 @@ use crate::http::target::{self, Path};
 use crate::http::{Method, Refusal, Request, Response, head};
 use crate::limits::{LINGER_TIME, STALL_PROGRESS};
 use crate::ops::access_log::{Line, Peer};
-use crate::serve::pool::{DiskPermit, Pool, Worker};
+use crate::serve::pool::{Pool, Worker};
 use crate::site::{Content, FileSystem, Found, Lookup};
 
 /// An answer under way.
@@ -42,18 +42,17 @@ const HEAD_CAPACITY: usize = 2048;
 
 impl<C: Send + 'static> Exchange<C> {
     /// The answer to a request whose first byte had arrived by `arrived`; `request_head` is what it
-    /// was parsed from. Fails with the file system whose disk permit it needs if there is neither
-    /// that `permit` nor a free one.
+    /// was parsed from. Fails with the file system whose disk permit it needs if the worker has
+    /// none and none is free.
     pub fn respond(
         request: &Request,
         arrived: Instant,
         request_head: &[u8],
-        mut permit: Option<DiskPermit<C>>,
         peer: &Peer,
         worker: &mut Worker<C>,
     ) -> Result<Self, FileSystem> {
         let (now, pool) = (SystemTime::now(), worker.pool);
-        let (response, content) = response(request, arrived, &mut permit, worker, now)?;
+        let (response, content) = response(request, arrived, worker, now)?;
         let persistent = request.persistent && !response.close && !pool.shutdown.is_draining();
         let then = match (persistent, request.content) {
             (true, framing::Content::Dropped(to_drop)) => Then::NextRequest { to_drop },
@@ -62,11 +61,7 @@ impl<C: Send + 'static> Exchange<C> {
         };
         let log = pool.log.as_ref();
         let log_line = log.map(|log| log.begin(peer, head::first_line(request_head), Some(request), response.status));
-        let mut exchange = Exchange::new(response, content, then, log_line, pool, now);
-        if let Some(permit) = permit {
-            exchange.allow_disk(permit);
-        }
-        Ok(exchange)
+        Ok(Exchange::new(response, content, then, log_line, pool, now))
     }
 
     /// An error response to a request that could not be parsed, or was not read; the connection
@@ -105,11 +100,6 @@ impl<C: Send + 'static> Exchange<C> {
         progress
     }
 
-    /// Allows the next read of the file to block.
-    pub fn allow_disk(&mut self, permit: DiskPermit<C>) {
-        self.transfer.allow_disk(permit);
-    }
-
     /// The line of the access log, for what happens to the answer after all of it is sent.
     pub fn take_log_line(&mut self) -> Option<Box<Line>> {
         self.log_line.take()
@@ -143,7 +133,6 @@ impl<C: Send + 'static> Exchange<C> {
 fn response<C: Send + 'static>(
     request: &Request,
     arrived: Instant,
-    permit: &mut Option<DiskPermit<C>>,
     worker: &mut Worker<C>,
     now: SystemTime,
 ) -> Result<(Response, Option<Content>), FileSystem> {
@@ -154,7 +143,7 @@ fn response<C: Send + 'static>(
         Ok(target) => target,
         Err(refusal) => return Ok((Response::refusal(refusal), None)),
     };
-    let (response, content) = match find(&target.path, arrived, permit, worker) {
+    let (response, content) = match find(&target.path, arrived, worker) {
         Ok(Found::File(resource)) => {
             let response = Response::of(request, resource.representation, &worker.pool.settings.parts, now);
             (response, Some(resource.content))
@@ -167,14 +156,9 @@ fn response<C: Send + 'static>(
 }
 
 /// Finds what a path leads to, with a disk permit if that is needed and there is one to be had.
-fn find<C: Send + 'static>(
-    path: &Path,
-    arrived: Instant,
-    permit: &mut Option<DiskPermit<C>>,
-    worker: &mut Worker<C>,
-) -> Result<Found, Refusal> {
+fn find<C: Send + 'static>(path: &Path, arrived: Instant, worker: &mut Worker<C>) -> Result<Found, Refusal> {
     loop {
-        let lookup = match permit {
+        let lookup = match &worker.disk_permit {
             Some(permit) => {
                 worker.run_slot = None;
                 Lookup::MayBlock(permit.file_system())
@@ -182,7 +166,7 @@ fn find<C: Send + 'static>(
             None => Lookup::CachedOnly,
         };
         match worker.pool.site.find(path, arrived, lookup)? {
-            Found::WouldBlock(file_system) if worker.may_block(file_system, permit) => {}
+            Found::WouldBlock(file_system) if worker.may_block(file_system) => {}
             found => return Ok(found),
         }
     }

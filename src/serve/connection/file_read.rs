@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{CWD, readlinkat};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
-use crate::serve::pool::{ContentFile, DiskPermit, Pool, Worker};
+use crate::serve::pool::{ContentFile, Pool, Worker};
 use crate::site::Kind;
 
 /// Where an open file lies, from proc(5).
@@ -49,7 +49,6 @@ pub(in crate::serve) fn read_at<C: Send + 'static>(
     file: &ContentFile<C>,
     buffer: &mut [u8],
     position: u64,
-    permit: &mut Option<DiskPermit<C>>,
     worker: &mut Worker<C>,
 ) -> io::Result<Option<usize>> {
     let file_system = file.file_system();
@@ -60,7 +59,7 @@ pub(in crate::serve) fn read_at<C: Send + 'static>(
     {
         return Ok(Some(count));
     }
-    if file_system.kind != Kind::Memory && !worker.may_block(file_system, permit) {
+    if file_system.kind != Kind::Memory && !worker.may_block(file_system) {
         return Ok(None);
     }
     #[cfg(test)]

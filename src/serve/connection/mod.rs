@@ -47,7 +47,6 @@ pub(in crate::serve) type Pool = pool::Pool<Connection>;
 pub(in crate::serve) type Worker<'a> = pool::Worker<'a, Connection>;
 pub(in crate::serve) type Wakeup = pool::Wakeup<Connection>;
 pub(in crate::serve) type Parked = inbox::Parked<Connection>;
-pub(in crate::serve) type DiskPermit = pool::DiskPermit<Connection>;
 type Exchange = exchange::Exchange<Connection>;
 
 /// A client's connection. It is small, because it moves between the threads.
@@ -71,8 +70,6 @@ struct Inner {
     /// When it was found that the next request is there, or more of it, if that is why the
     /// connection has left the poller.
     arrived_by: Option<Instant>,
-    /// To block on the disk with the request that is there.
-    disk_permit: Option<DiskPermit>,
     /// Whether the deadline has passed and only the disk has to be waited for to tell what follows.
     timed_out: bool,
     /// Bytes of the last answer that the client had not acknowledged when that was last asked.
@@ -115,7 +112,6 @@ impl Connection {
             unfinished_head: None,
             deadline: None,
             arrived_by: None,
-            disk_permit: None,
             timed_out: false,
             unacknowledged: None,
             permit,
@@ -197,7 +193,7 @@ impl Connection {
                 Ok(())
             }
             Wakeup::DiskPermit(permit) => {
-                self.allow_disk(permit);
+                worker.disk_permit = Some(permit);
                 if std::mem::take(&mut self.inner.timed_out) { self.on_timeout(worker, read_buffer) } else { Ok(()) }
             }
             Wakeup::TimedOut => self.on_timeout(worker, read_buffer),
@@ -269,8 +265,8 @@ impl Connection {
         let (exchange, used) = match head::parse(bytes) {
             Ok(Parsed::Partial) => return Ok(None),
             Ok(Parsed::Complete(request, length)) => {
-                let (arrived, permit) = (self.arrived(bytes), self.inner.disk_permit.take());
-                let exchange = Exchange::respond(&request, arrived, bytes, permit, &self.inner.peer, worker);
+                let arrived = self.arrived(bytes);
+                let exchange = Exchange::respond(&request, arrived, bytes, &self.inner.peer, worker);
                 (exchange.map_err(Pause::WaitForDisk)?, length)
             }
             Err(refusal) => (Exchange::reject(refusal, bytes, &self.inner.peer, worker.pool), bytes.len()),
@@ -296,14 +292,6 @@ impl Connection {
     pub fn found_ready(&mut self, at: Instant) {
         if self.awaits_request() || matches!(self.inner.state, State::Reading) {
             self.inner.arrived_by = Some(at);
-        }
-    }
-
-    /// Gives it the disk permit for which it has waited.
-    fn allow_disk(&mut self, permit: DiskPermit) {
-        match &mut self.inner.state {
-            State::Sending(exchange) => exchange.allow_disk(permit),
-            _ => self.inner.disk_permit = Some(permit),
         }
     }
 

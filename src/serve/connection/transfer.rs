@@ -18,7 +18,7 @@ use crate::bytes::Bytes;
 use crate::http::Segment;
 use crate::limits::{CACHED_FILE_MAX, UNSENT_MAX_OF_FEW};
 use crate::serve::pool::send_budget::SendBudget;
-use crate::serve::pool::{CHUNK, ContentFile, DiskPermit, Pool, Worker};
+use crate::serve::pool::{CHUNK, ContentFile, Pool, Worker};
 use crate::serve::settings::SendMethod;
 use crate::site::{Content, FileSystem, Kind, Piece};
 
@@ -37,8 +37,6 @@ pub(in crate::serve) struct Transfer<C> {
     pieces: VecDeque<Piece>,
     head_length: usize,
     sent: u64,
-    /// Has been waited for, and not used yet.
-    disk_permit: Option<DiskPermit<C>>,
     method: SendMethod,
     /// Whether the socket was made so for sendfile(2), until all is sent.
     is_nonblocking: bool,
@@ -100,16 +98,10 @@ impl<C: Send + 'static> Transfer<C> {
             pieces,
             head_length,
             sent: 0,
-            disk_permit: None,
             method: pool.settings.transfer,
             is_nonblocking: false,
             send_budget: None,
         }
-    }
-
-    /// Allows the next read to block. Where there is none to come, the permit is released at once.
-    pub fn allow_disk(&mut self, permit: DiskPermit<C>) {
-        self.disk_permit = Some(permit).filter(|_| !self.is_all_memory());
     }
 
     /// Bytes of content that the client's socket has taken; the head does not count.
@@ -126,7 +118,7 @@ impl<C: Send + 'static> Transfer<C> {
     pub fn advance(&mut self, socket: &Socket, worker: &mut Worker<C>) -> Progress {
         let pool = worker.pool;
         // The disk is not for clients that have left while they waited for it.
-        if self.disk_permit.is_some() && has_left(socket) {
+        if worker.disk_permit.is_some() && !self.is_all_memory() && has_left(socket) {
             return Progress::Broken;
         }
         if self.sent == 0 && self.send_budget.is_none() && !self.is_nearly_done() {
@@ -148,6 +140,7 @@ impl<C: Send + 'static> Transfer<C> {
             } else {
                 pool.with_buffer(|buffer| self.send_copy(buffer, socket, worker))
             };
+            worker.disk_permit = None;
             match sent {
                 Ok(Sent::All) => {}
                 Ok(Sent::Short) => return Progress::WouldBlock,
@@ -219,13 +212,12 @@ impl<C: Send + 'static> Transfer<C> {
     /// by the buffer.
     fn send_file(&mut self, bytes: Range<u64>, socket: &Socket, worker: &mut Worker<C>) -> Result<Sent, Progress> {
         let Some(file) = &self.file else { return Err(Progress::Broken) };
-        let mut permit = self.disk_permit.take();
         let is_cached = match file.file_system().kind {
             Kind::Memory => true,
             Kind::Local => is_cached(file, bytes.clone(), worker.pool),
             Kind::Stacked | Kind::Remote => false,
         };
-        if !is_cached && !worker.may_block(file.file_system(), &mut permit) {
+        if !is_cached && !worker.may_block(file.file_system()) {
             return worker.pool.with_buffer(|buffer| self.send_copy(buffer, socket, worker));
         }
         if !self.is_nonblocking {
@@ -259,7 +251,6 @@ impl<C: Send + 'static> Transfer<C> {
     /// that goes alone costs a packet and a wake-up of the client. The buffer is filled in part
     /// where the disk would have to be waited for and may not.
     fn fill(&mut self, buffer: &mut [u8], worker: &mut Worker<C>) -> Result<usize, Progress> {
-        let mut permit = self.disk_permit.take();
         let mut filled = 0;
         for piece in &self.pieces {
             let mut bytes = match piece {
@@ -275,7 +266,7 @@ impl<C: Send + 'static> Transfer<C> {
             while let Some(file) = self.file.as_ref().filter(|_| filled < buffer.len() && !bytes.is_empty()) {
                 let room = buffer.len() - filled;
                 let wanted = usize::try_from(bytes.end - bytes.start).unwrap_or(room).min(room);
-                let end = match read_at(file, &mut buffer[filled..filled + wanted], bytes.start, &mut permit, worker) {
+                let end = match read_at(file, &mut buffer[filled..filled + wanted], bytes.start, worker) {
                     Ok(Some(count)) if count > 0 => {
                         filled += count;
                         bytes.start += count as u64;
@@ -344,8 +335,9 @@ fn cut_short(file: &File) -> Progress {
     Progress::Broken
 }
 
-/// Sends, and blocks on the client for the rest if the worker may.
+/// Releases the disk permit, sends, and blocks on the client for the rest if the worker may.
 fn send_once<C: Send + 'static>(socket: &Socket, bytes: &[u8], worker: &mut Worker<C>) -> Result<usize, Errno> {
+    worker.disk_permit = None;
     let at_once = send_with(socket, bytes, SendFlags::DONTWAIT);
     let sent = match at_once {
         Ok(sent) if sent < bytes.len() => sent,

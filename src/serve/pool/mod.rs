@@ -140,6 +140,7 @@ pub(in crate::serve) struct Pool<C> {
 pub(in crate::serve) struct Worker<'a, C> {
     pub pool: &'a Pool<C>,
     pub run_slot: Option<RunSlot<'a>>,
+    pub disk_permit: Option<DiskPermit<C>>,
 }
 
 /// A permit of a worker to block on its client; released when dropped.
@@ -236,11 +237,12 @@ impl<C: Send + 'static> Pool<C> {
 
 impl<'a, C: Send + 'static> Worker<'a, C> {
     pub fn new(pool: &'a Pool<C>) -> Self {
-        Worker { pool, run_slot: None }
+        Worker { pool, run_slot: None, disk_permit: None }
     }
 
-    /// The next task.
+    /// The next task. A permit that the last one left, as it panicked, is released.
     pub fn next(&mut self) -> Task<C> {
+        self.disk_permit = None;
         // A worker that is awake without a slot, as it blocked elsewhere, may as well take what is
         // there.
         if let Ok(task) = self.pool.receiver.try_recv() {
@@ -265,16 +267,16 @@ impl<'a, C: Send + 'static> Worker<'a, C> {
         })
     }
 
-    /// Whether the worker may block on this file system, with the `permit` that it has or with a
-    /// free one. The run slot is released then.
-    pub fn may_block(&mut self, file_system: FileSystem, permit: &mut Option<DiskPermit<C>>) -> bool {
-        if permit.as_ref().is_none_or(|permit| permit.file_system() != file_system) {
-            *permit = self.pool.disk.try_acquire(file_system);
+    /// Whether the worker may block on this file system, with the permit that it has or with a free
+    /// one. The run slot is released then.
+    pub fn may_block(&mut self, file_system: FileSystem) -> bool {
+        if self.disk_permit.as_ref().is_none_or(|permit| permit.file_system() != file_system) {
+            self.disk_permit = self.pool.disk.try_acquire(file_system);
         }
-        if permit.is_some() {
+        if self.disk_permit.is_some() {
             self.run_slot = None;
         }
-        permit.is_some()
+        self.disk_permit.is_some()
     }
 }
 
