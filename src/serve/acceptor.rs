@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::connection::{Connection, Pool, Wakeup};
 use super::listener::Listener;
 use super::pool::BUSY_THRESHOLD;
-use super::pool::admission::Permit;
+use super::pool::quota::Slot;
 
 /// How long to wait before the next try when the system is out of descriptors or memory: doubled
 /// from the first to the last of these while it goes on.
@@ -28,7 +28,7 @@ const EVICTED_FOR_EACH_FAILURE: usize = 8;
 
 /// Accepts until the server shuts down, then takes what is left in the backlogs and closes the
 /// sockets.
-pub(super) fn accept(pool: &Pool, listener: Listener, own: Permit) {
+pub(super) fn accept(pool: &Pool, listener: Listener, own: Slot) {
     let Listener(sockets) = listener;
     let mut back_off = BACK_OFF.0;
     loop {
@@ -72,7 +72,7 @@ fn accept_all(pool: &Pool, sockets: &[TcpListener]) -> io::Result<usize> {
     loop {
         let before = accepted;
         for socket in sockets {
-            while pool.admission.is_full() && pool.admission.is_shed_full() {
+            while pool.admission.is_full() {
                 if pool.shutdown.is_draining() {
                     return Ok(accepted);
                 }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use socket2::Socket;
 
 use super::pool;
-use super::pool::admission::{Kind, Permit};
+use super::pool::admission::Permit;
 use super::pool::inbox::{self, Interest};
 use super::pool::quota::Slot;
 use crate::http::framing::Discard;
@@ -318,7 +318,7 @@ impl Connection {
 
     /// Whether it was beyond the limit of connections.
     pub fn is_shed(&self) -> bool {
-        self.inner.permit.kind() == Kind::Shed
+        self.inner.permit.is_shed
     }
 
     /// Bytes that it holds of a request head that has begun.

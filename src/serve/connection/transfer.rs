@@ -17,7 +17,8 @@ use super::file_read::{is_cached, name_of, read_at};
 use crate::bytes::Bytes;
 use crate::http::Segment;
 use crate::limits::{CACHED_FILE_MAX, UNSENT_MAX_OF_FEW};
-use crate::serve::pool::send_budget::SendBudget;
+use crate::serve::pool::quota::Slot;
+use crate::serve::pool::send_budget;
 use crate::serve::pool::{CHUNK, ContentFile, Pool, Worker};
 use crate::serve::settings::SendMethod;
 use crate::site::{Content, FileSystem, Kind, Piece};
@@ -40,7 +41,7 @@ pub(in crate::serve) struct Transfer<C> {
     method: SendMethod,
     /// Whether the socket was made so for sendfile(2), until all is sent.
     is_nonblocking: bool,
-    send_budget: Option<SendBudget>,
+    send_budget: Option<Slot>,
 }
 
 /// Bytes that go through the buffer even so: with the head of the answer, in one send. A small file
@@ -122,16 +123,16 @@ impl<C: Send + 'static> Transfer<C> {
             return Progress::Broken;
         }
         if self.sent == 0 && self.send_budget.is_none() && !self.is_nearly_done() {
-            self.send_budget = SendBudget::take(&pool.send_budget, socket);
+            self.send_budget = send_budget::take(&pool.send_budget, socket);
         }
         let sent_before = self.sent();
         loop {
             // What is in the socket when all is sent pins memory for as long as the client pauses
             // then.
             if self.is_nearly_done()
-                && let Some(send_budget) = self.send_budget.take()
+                && let Some(slot) = self.send_budget.take()
             {
-                send_budget.give_back(socket);
+                send_budget::give_back(slot, socket);
             }
             let sent = if let Some(bytes) = self.next_for_sendfile() {
                 self.send_file(bytes, socket, worker)

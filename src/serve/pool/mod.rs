@@ -8,14 +8,15 @@
 use std::fs::File;
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(test)]
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::settings::Settings;
-use crate::limits::{SHED_MAX, UNFINISHED_HEADS_MAX};
+use crate::limits::{FEW_TRANSFERS, SHED_MAX, UNFINISHED_HEADS_MAX};
 use crate::ops::AccessLog;
 use crate::site::{FileSystem, Site};
 
@@ -33,7 +34,7 @@ pub(in crate::serve) mod waker;
 use admission::Admission;
 use disk::DiskPermits;
 use inbox::{Parked, PollInbox};
-use quota::Quota;
+use quota::{Quota, Slot};
 use run_slots::{RunSlot, RunSlots};
 use send_queue::SendQueues;
 use shutdown::Shutdown;
@@ -111,11 +112,11 @@ pub(in crate::serve) struct Pool<C> {
     pub active: PollInbox<Parked<C>>,
     /// Where the active poller leaves connections without an event for a while.
     pub inactive: PollInbox<Parked<C>>,
-    pub admission: Arc<Admission>,
+    pub admission: Admission,
     pub disk: Arc<DiskPermits<Waiter<C>>>,
     pub run_slots: RunSlots,
-    /// How many transfers have [`SendBudget`](send_budget::SendBudget).
-    pub send_budget: Arc<AtomicUsize>,
+    /// Transfers with more room in their sockets.
+    pub send_budget: Arc<Quota>,
     /// Bytes of unfinished request heads that are parked.
     pub unfinished_heads: Arc<Quota>,
     pub send_queues: SendQueues,
@@ -126,10 +127,11 @@ pub(in crate::serve) struct Pool<C> {
     /// A stack, so that the buffer used last, which is still in the cache of the processor, is used
     /// next.
     buffers: Mutex<Vec<Box<[u8]>>>,
-    waiting: AtomicUsize,
+    /// Workers that block on clients.
+    blocked: Arc<Quota>,
     /// Makes it seem that nothing is in memory.
     #[cfg(test)]
-    cold: std::sync::atomic::AtomicBool,
+    cold: AtomicBool,
     /// How often a file was read with a permit.
     #[cfg(test)]
     reads: AtomicUsize,
@@ -143,9 +145,6 @@ pub(in crate::serve) struct Worker<'a, C> {
     pub disk_permit: Option<DiskPermit<C>>,
 }
 
-/// A permit of a worker to block on its client; released when dropped.
-pub(in crate::serve) struct BlockPermit<'a>(&'a AtomicUsize);
-
 impl<C: Send + 'static> Pool<C> {
     pub fn new(
         settings: Settings,
@@ -155,7 +154,8 @@ impl<C: Send + 'static> Pool<C> {
         events: Sender<Event>,
     ) -> io::Result<Self> {
         let (active, inactive) = (PollInbox::new(Waker::new()?), PollInbox::new(Waker::new()?));
-        let admission = Admission::new(settings.max_connections, [active.waker(), inactive.waker()].map(Arc::clone));
+        let admission =
+            Admission::new(settings.max_connections, vec![Arc::clone(active.waker()), Arc::clone(inactive.waker())]);
         // Sending never blocks: there is room for every connection that there can be, for a close
         // by every worker, and for the end of every worker.
         let (sender, receiver) = bounded(settings.max_connections + SHED_MAX + 2 * settings.workers.get());
@@ -172,6 +172,7 @@ impl<C: Send + 'static> Pool<C> {
             }),
         );
         Ok(Pool {
+            blocked: Quota::new(settings.workers.get() / 2),
             settings,
             site,
             log,
@@ -181,14 +182,13 @@ impl<C: Send + 'static> Pool<C> {
             admission,
             disk,
             run_slots: RunSlots::new(processors()),
-            send_budget: Arc::default(),
+            send_budget: Quota::new(FEW_TRANSFERS),
             unfinished_heads: Quota::new(UNFINISHED_HEADS_MAX),
             send_queues: SendQueues::new(),
             events,
             sender,
             receiver,
             buffers: Mutex::default(),
-            waiting: AtomicUsize::new(0),
             #[cfg(test)]
             cold: false.into(),
             #[cfg(test)]
@@ -254,17 +254,14 @@ impl<'a, C: Send + 'static> Worker<'a, C> {
 
     /// A permit to block on a client for up to [`INLINE_WAIT`]: only while no connection waits for
     /// a worker or is about to, and for half of the pool at most. The run slot is released with it.
-    pub fn try_block(&mut self) -> Option<BlockPermit<'a>> {
+    pub fn try_block(&mut self) -> Option<Slot> {
         let pool = self.pool;
         if pool.queued() > 0 || pool.active.active_count() >= BUSY_THRESHOLD {
             return None;
         }
-        let permit = BlockPermit(&pool.waiting);
-        let before = pool.waiting.fetch_add(1, Ordering::Relaxed);
-        (before < pool.settings.workers.get() / 2).then(|| {
-            self.run_slot = None;
-            permit
-        })
+        let permit = pool.blocked.try_take(1)?;
+        self.run_slot = None;
+        Some(permit)
     }
 
     /// Whether the worker may block on this file system, with the permit that it has or with a free
@@ -283,19 +280,19 @@ impl<'a, C: Send + 'static> Worker<'a, C> {
 #[cfg(test)]
 impl<C: Send + 'static> Pool<C> {
     pub fn set_cold(&self, cold: bool) {
-        self.cold.store(cold, Ordering::SeqCst);
+        self.cold.store(cold, SeqCst);
     }
 
     pub fn is_cold(&self) -> bool {
-        self.cold.load(Ordering::SeqCst)
+        self.cold.load(SeqCst)
     }
 
     pub fn count_read(&self) {
-        self.reads.fetch_add(1, Ordering::SeqCst);
+        self.reads.fetch_add(1, SeqCst);
     }
 
     pub fn reads(&self) -> usize {
-        self.reads.load(Ordering::SeqCst)
+        self.reads.load(SeqCst)
     }
 }
 
@@ -309,12 +306,6 @@ impl<C> Waiter<C> {
 impl<C> From<File> for Waiter<C> {
     fn from(file: File) -> Self {
         Waiter::File(file)
-    }
-}
-
-impl Drop for BlockPermit<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

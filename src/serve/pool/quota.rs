@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::waker::{Wake, Waker};
+
 /// How much is taken of a limited quantity.
 #[derive(Debug)]
 pub(in crate::serve) struct Quota {
     taken: AtomicUsize,
     limit: usize,
+    wakers: Vec<Arc<Waker>>,
 }
 
 /// An amount that is taken; given back when dropped.
@@ -19,29 +22,57 @@ pub(in crate::serve) struct Slot {
 
 impl Quota {
     pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Quota { taken: AtomicUsize::new(0), limit })
+        Arc::new(Quota { taken: AtomicUsize::new(0), limit, wakers: Vec::new() })
+    }
+
+    /// Without a limit; the wakers are woken when all has been given back.
+    pub fn waking(wakers: Vec<Arc<Waker>>) -> Arc<Self> {
+        Arc::new(Quota { taken: AtomicUsize::new(0), limit: usize::MAX, wakers })
     }
 
     /// Takes an amount, also beyond the limit.
     pub fn take(self: &Arc<Self>, amount: usize) -> Slot {
-        self.taken.fetch_add(amount, Ordering::Relaxed);
+        self.taken.fetch_add(amount, Ordering::SeqCst);
         Slot { quota: Arc::clone(self), amount }
+    }
+
+    /// Takes an amount, if that does not exceed the limit.
+    pub fn try_take(self: &Arc<Self>, amount: usize) -> Option<Slot> {
+        let add = |taken: usize| taken.checked_add(amount).filter(|sum| *sum <= self.limit);
+        self.taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add).ok()?;
+        Some(Slot { quota: Arc::clone(self), amount })
+    }
+
+    /// How much is taken.
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::SeqCst)
+    }
+
+    /// Whether no more can be tried for.
+    pub fn is_full(&self) -> bool {
+        self.taken() >= self.limit
     }
 
     /// How much more is taken than the limit.
     pub fn excess(&self) -> usize {
-        self.taken.load(Ordering::Relaxed).saturating_sub(self.limit)
+        self.taken().saturating_sub(self.limit)
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.quota.taken.fetch_sub(self.amount, Ordering::Relaxed);
+        if self.quota.taken.fetch_sub(self.amount, Ordering::SeqCst) == self.amount {
+            self.quota.wakers.iter().for_each(|waker| waker.wake());
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd;
+
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
     use super::*;
 
     #[test]
@@ -51,5 +82,31 @@ mod tests {
         assert_eq!(quota.excess(), 4);
         drop(slots);
         assert_eq!(quota.excess(), 0);
+    }
+
+    #[test]
+    fn no_more_than_the_limit_can_be_tried_for() {
+        let quota = Quota::new(10);
+        let slot = quota.try_take(7);
+        assert!(slot.is_some() && quota.try_take(4).is_none() && quota.try_take(usize::MAX).is_none());
+        let rest = quota.try_take(3);
+        assert!(rest.is_some() && quota.is_full());
+        drop(slot);
+        assert_eq!(quota.taken(), 3);
+    }
+
+    #[test]
+    fn the_last_amount_given_back_wakes() {
+        let waker = Arc::new(Waker::new().expect("a descriptor"));
+        let is_woken = || {
+            let mut awaited = [PollFd::from_borrowed_fd(waker.as_fd(), PollFlags::IN)];
+            poll(&mut awaited, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) == Ok(1)
+        };
+        let quota = Quota::waking(vec![Arc::clone(&waker)]);
+        let (one, two) = (quota.take(1), quota.take(2));
+        drop(two);
+        assert!(!is_woken());
+        drop(one);
+        assert!(is_woken());
     }
 }
