@@ -11,7 +11,6 @@ use rustix::io::Errno;
 
 use super::connection::{Connection, Pool, Wakeup};
 use super::listener::Listener;
-use super::pool::BUSY_THRESHOLD;
 use super::pool::quota::Slot;
 
 /// How long to wait before the next try when the system is out of descriptors or memory: doubled
@@ -38,7 +37,7 @@ pub(super) fn accept(pool: &Pool, listener: Listener, own: Slot) {
                 back_off = BACK_OFF.0;
                 // One client that connects again and again is served at once, however busy the
                 // server is.
-                let is_busy = accepted > 1 && pool.queued() + pool.active.active_count() >= BUSY_THRESHOLD;
+                let is_busy = accepted > 1 && pool.load().is_busy();
                 let (sockets, limit) = if is_busy { (&[][..], Some(SLEEP)) } else { (&*sockets, None) };
                 wait(pool, sockets, limit);
             }

@@ -19,20 +19,10 @@ use rustix::io::Errno;
 
 use super::connection::{Parked, Pool, Wakeup};
 use super::pool::inbox::{Interest, PollInbox};
+use super::pool::load::Load;
 use super::pool::waker::Waker;
 use super::pool::{Event, Waiter};
 use crate::limits::LINGER_TIME;
-
-/// After a poll that found some ready the thread sleeps, so that the next one finds several (a poll
-/// costs the same for one as for many) and the workers have the processor meanwhile. A poll costs
-/// more the more are parked, so the sleep is longer, too. Measured on 2 processors: without it, 5
-/// to 8 clients wait up to 3 ms, a turn of the scheduler, for a thread that polls all the time;
-/// with 64 clients 50 µs gather too few and 500 µs delay answers; from 128 to 512, half as long
-/// takes 6 to 9 % more processor time for a request, and brings the median of 512 clients only from
-/// 3.1 to 3.0 ms.
-const SLEEP_FOR_EACH: Duration = Duration::from_micros(4);
-const SLEEP_MIN: Duration = Duration::from_micros(100);
-const SLEEP_MAX: Duration = Duration::from_millis(2);
 
 /// How often slow senders are polled.
 const SLOW_LOOK: Duration = Duration::from_millis(50);
@@ -93,9 +83,7 @@ impl<'a> Poller<'a> {
         let mut found_some = false;
         loop {
             if found_some {
-                // Connections that wait for a worker will be here soon.
-                let about = self.parked.len() + self.pool.queued();
-                thread::sleep((SLEEP_FOR_EACH * about as u32).clamp(SLEEP_MIN, SLEEP_MAX));
+                thread::sleep(Load { active: self.parked.len(), ..self.pool.load() }.poll_delay());
             }
             self.inbox.before_poll();
             if self.pool.admission.all_gone() {

@@ -223,7 +223,7 @@ impl Connection {
                 return Ok(state);
             }
             if !read_buffer.bytes().is_empty() {
-                if *how == Receive::Block && pool.queued() > 0 {
+                if *how == Receive::Block && pool.load().has_queued() {
                     return Err(Pause::QuantumSpent);
                 }
                 if let Some(exchange) = self.decide(worker, read_buffer)? {

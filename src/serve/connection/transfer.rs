@@ -14,7 +14,6 @@ use rustix::net::{SendFlags, send};
 use socket2::Socket;
 
 use super::file_read::{is_cached, name_of, read_at};
-use crate::bytes::Bytes;
 use crate::http::Segment;
 use crate::limits::{CACHED_FILE_MAX, UNSENT_MAX_OF_FEW};
 use crate::serve::pool::quota::Slot;
@@ -22,12 +21,6 @@ use crate::serve::pool::send_budget;
 use crate::serve::pool::{CHUNK, ContentFile, Pool, Worker};
 use crate::serve::settings::SendMethod;
 use crate::site::{Content, FileSystem, Kind, Piece};
-
-/// Bytes that a transfer may send before those that wait for a worker are served.
-const QUANTUM: Bytes = Bytes(1024 * 1024);
-
-/// The same while more connections wait than there are workers.
-const SHORT_QUANTUM: Bytes = Bytes(256 * 1024);
 
 /// An answer under way: what is still to be sent. Between quanta it is nothing but this; any worker
 /// can take it up.
@@ -158,9 +151,7 @@ impl<C: Send + 'static> Transfer<C> {
             if pool.shutdown.is_aborted() {
                 return Progress::Broken;
             }
-            let queued = pool.queued();
-            let quantum = if queued > pool.settings.workers.get() { SHORT_QUANTUM } else { QUANTUM };
-            if queued > 0 && self.sent() - sent_before >= quantum.0 {
+            if self.sent() - sent_before >= pool.load().quantum(pool.settings.workers) {
                 return Progress::QuantumSpent;
             }
         }

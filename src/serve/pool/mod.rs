@@ -2,8 +2,8 @@
 //!
 //! `admission` (which connections come in), `run_slots` (which workers take from the channel),
 //! `inbox` and `waker` (what a poll thread is given), `disk` (permits for what may block),
-//! `send_budget`, `send_queue` and `quota` (what clients may hold), `shutdown` (the end), `sync`
-//! (std or loom).
+//! `load` (what there is time for), `send_budget`, `send_queue` and `quota` (what clients hold),
+//! `shutdown` (the end), `sync` (std or loom).
 
 use std::fs::File;
 use std::io;
@@ -23,6 +23,7 @@ use crate::site::{FileSystem, Site};
 pub(in crate::serve) mod admission;
 pub(in crate::serve) mod disk;
 pub(in crate::serve) mod inbox;
+pub(in crate::serve) mod load;
 pub(in crate::serve) mod quota;
 pub(in crate::serve) mod run_slots;
 pub(in crate::serve) mod send_budget;
@@ -34,6 +35,7 @@ pub(in crate::serve) mod waker;
 use admission::Admission;
 use disk::DiskPermits;
 use inbox::{Parked, PollInbox};
+use load::Load;
 use quota::{Quota, Slot};
 use run_slots::{RunSlot, RunSlots};
 use send_queue::SendQueues;
@@ -48,9 +50,6 @@ pub(in crate::serve) const CHUNK: usize = 256 * 1024;
 /// request of a client that asks without pause (which saves it the way through the poller), and
 /// short beside what a person notices.
 pub(in crate::serve) const INLINE_WAIT: Duration = Duration::from_millis(5);
-
-/// With this many active connections no worker blocks on one of them.
-pub(in crate::serve) const BUSY_THRESHOLD: usize = 8;
 
 /// What the thread that runs the server hears of the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,9 +218,9 @@ impl<C: Send + 'static> Pool<C> {
         self.sender.send(task).expect("the pool holds a receiver itself");
     }
 
-    /// How many connections wait for a worker.
-    pub fn queued(&self) -> usize {
-        self.receiver.len()
+    /// How much there is to do now.
+    pub fn load(&self) -> Load {
+        Load { queued: self.receiver.len(), active: self.active.active_count() }
     }
 
     /// Lends a buffer of [`CHUNK`] bytes.
@@ -255,11 +254,7 @@ impl<'a, C: Send + 'static> Worker<'a, C> {
     /// A permit to block on a client for up to [`INLINE_WAIT`]: only while no connection waits for
     /// a worker or is about to, and for half of the pool at most. The run slot is released with it.
     pub fn try_block(&mut self) -> Option<Slot> {
-        let pool = self.pool;
-        if pool.queued() > 0 || pool.active.active_count() >= BUSY_THRESHOLD {
-            return None;
-        }
-        let permit = pool.blocked.try_take(1)?;
+        let permit = self.pool.load().allows_blocking().then(|| self.pool.blocked.try_take(1))??;
         self.run_slot = None;
         Some(permit)
     }
