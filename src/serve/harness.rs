@@ -13,8 +13,8 @@ use crossbeam_channel::unbounded;
 use socket2::{Domain, Socket, Type};
 
 use super::connection::read_buffer::ReadBuffer;
-use super::connection::{Connection, Next, Pool, Wakeup, Worker};
-use super::pool::Task;
+use super::connection::{Connection, Pool, Wakeup, Worker};
+use super::pool::{Next, Task};
 use super::{SendMethod, Settings, Shutdown};
 use crate::bytes::Bytes;
 use crate::http::range::{PartPolicy, Parts};
@@ -128,16 +128,22 @@ impl Harness {
             let before = heard.len();
             // An end or a reset shows in what the server does next.
             let _ = client.read_to_end(heard);
-            (connection, wakeup) = match next {
-                Next::Requeue(connection) => (connection, Wakeup::Requeued),
-                Next::WaitForDisk(file_system, parked) => {
-                    self.pool.wait_for_disk(file_system, parked);
-                    let Task::Serve(connection, wakeup) = worker.next() else { return None };
-                    (connection, wakeup)
+            wakeup = match next {
+                Next::Requeue => Wakeup::Requeued,
+                Next::WaitForDisk(file_system) => {
+                    self.pool.wait_for_disk(file_system, connection);
+                    let Task::Serve(served, wakeup) = worker.next() else { return None };
+                    connection = served;
+                    wakeup
                 }
-                Next::Park(parked) if heard.len() > before => (parked.connection, Wakeup::Ready(Instant::now())),
-                Next::Park(parked) => return Some(parked.connection),
-                Next::Close(_) => return None,
+                Next::Wait(interest) => {
+                    connection = connection.park(interest, &self.pool).connection;
+                    if heard.len() == before {
+                        return Some(connection);
+                    }
+                    Wakeup::Ready(Instant::now())
+                }
+                Next::Close => return None,
             };
         }
     }

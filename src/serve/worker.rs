@@ -4,8 +4,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::connection::read_buffer::ReadBuffer;
-use super::connection::{Connection, Next, Pool, Wakeup, Worker};
-use super::pool::Task;
+use super::connection::{Connection, Pool, Wakeup, Worker};
+use super::pool::{Next, Task};
 
 /// Works until the channel says that the server has ended.
 pub(super) fn work(pool: &Pool) {
@@ -14,11 +14,12 @@ pub(super) fn work(pool: &Pool) {
         match worker.next() {
             // A panic has been logged by the panic hook; it ends this connection and nothing else.
             // The buffer holds nothing that outlives the connection.
-            Task::Serve(connection, wakeup) => {
-                let run = || connection.run(wakeup, &mut worker, &mut read_buffer);
-                if let Ok(next) = catch_unwind(AssertUnwindSafe(run)) {
-                    pass_on(pool, next);
-                }
+            Task::Serve(mut connection, wakeup) => {
+                let serve = || {
+                    let next = connection.run(wakeup, &mut worker, &mut read_buffer);
+                    pass_on(pool, connection, next);
+                };
+                let _ = catch_unwind(AssertUnwindSafe(serve));
             }
             Task::CloseFile(file, _permit) => {
                 worker.run_slot = None;
@@ -29,11 +30,11 @@ pub(super) fn work(pool: &Pool) {
     }
 }
 
-fn pass_on(pool: &Pool, next: Next) {
+fn pass_on(pool: &Pool, connection: Connection, next: Next) {
     match next {
-        Next::Requeue(connection) => pool.queue(connection, Wakeup::Requeued),
-        Next::Park(parked) => pool.active.park([parked]),
-        Next::WaitForDisk(file_system, parked) => pool.wait_for_disk(file_system, parked),
-        Next::Close(connection) => drop::<Connection>(connection),
+        Next::Requeue => pool.queue(connection, Wakeup::Requeued),
+        Next::Wait(interest) => pool.active.park([connection.park(interest, pool)]),
+        Next::WaitForDisk(file_system) => pool.wait_for_disk(file_system, connection),
+        Next::Close => drop(connection),
     }
 }

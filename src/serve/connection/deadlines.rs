@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::pause::Pause;
 use super::read_buffer::ReadBuffer;
 use super::{Connection, Inner, Pool, State, Worker, send};
 use crate::http::Refusal;
 use crate::limits::STALL_PROGRESS;
+use crate::serve::pool::Next;
 
 /// A head that is unfinished for this long comes from a slow sender. Some clients send it in
 /// several pieces, but at once.
@@ -45,7 +45,7 @@ impl Connection {
     }
 
     /// What becomes of a connection whose deadline has passed.
-    pub(in crate::serve) fn on_timeout(&mut self, worker: &mut Worker, read_buffer: &ReadBuffer) -> Result<(), Pause> {
+    pub(in crate::serve) fn on_timeout(&mut self, worker: &mut Worker, read_buffer: &ReadBuffer) -> Result<(), Next> {
         match &mut self.inner.state {
             // Only a request that has begun is worth an answer. An idle client could take the 408
             // for the answer to its next request.
@@ -60,23 +60,20 @@ impl Connection {
                     self.transition(state);
                     Ok(())
                 }
-                Err(Pause::WaitForDisk(file_system)) => {
-                    self.inner.timed_out = true;
-                    Err(Pause::WaitForDisk(file_system))
-                }
-                Err(pause) if exchange.is_alive() => {
+                Err(next @ Next::WaitForDisk(_)) => Err(next),
+                Err(next) if exchange.is_alive() => {
                     self.inner.deadline = None;
-                    Err(pause)
+                    Err(next)
                 }
                 Err(_) => Err(self.reset(worker.pool)),
             },
-            State::Idle { .. } | State::Lingering { .. } => Err(Pause::End),
+            State::Idle { .. } | State::Lingering { .. } => Err(Next::Close),
         }
     }
 
     /// Lets the kernel forget what the client does not take, rather than keep it for minutes
     /// (socket(7), SO_LINGER).
-    pub(in crate::serve) fn reset(&mut self, pool: &Pool) -> Pause {
+    pub(in crate::serve) fn reset(&mut self, pool: &Pool) -> Next {
         let unacknowledged = pool.send_queues.unacknowledged(&self.socket).unwrap_or_default();
         match &mut self.inner.state {
             State::Sending(exchange) => exchange.subtract_unacknowledged(unacknowledged),
@@ -85,7 +82,7 @@ impl Connection {
         }
         // If it fails, the kernel forgets later.
         let _ = self.socket.set_linger(Some(Duration::ZERO));
-        Pause::End
+        Next::Close
     }
 
     /// Until when a connection may be waited for whose deadline has passed while it was idle or

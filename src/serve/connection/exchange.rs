@@ -5,13 +5,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use socket2::Socket;
 
-use super::transfer::{Progress, Transfer};
+use super::transfer::Transfer;
 use crate::http::framing::{self, Discard};
 use crate::http::target::{self, Path};
 use crate::http::{Method, Refusal, Request, Response, head};
 use crate::limits::{LINGER_TIME, STALL_PROGRESS};
 use crate::ops::access_log::{Line, Peer};
-use crate::serve::pool::{Pool, Worker};
+use crate::serve::pool::{Next, Pool, Worker};
 use crate::site::{Content, FileSystem, Found, Lookup};
 
 /// An answer under way.
@@ -92,7 +92,7 @@ impl<C: Send + 'static> Exchange<C> {
     }
 
     /// Sends until all is sent, something would block, or the quantum is spent.
-    pub fn send(&mut self, socket: &Socket, worker: &mut Worker<C>) -> Progress {
+    pub fn send(&mut self, socket: &Socket, worker: &mut Worker<C>) -> Result<(), Next> {
         let progress = self.transfer.advance(socket, worker);
         if let Some(line) = &mut self.log_line {
             line.sent = self.transfer.content_sent();

@@ -2,7 +2,7 @@
 //!
 //! `exchange` (the road of a request), `transfer` and `file_read` (the bytes of an answer),
 //! `receive` and `read_buffer` (the bytes of a request), `deadlines` (how long a client is waited
-//! for), `pause` (why a worker lets go).
+//! for).
 //!
 //! A worker calls [`Connection::run`], which goes from state to state until the client has to be
 //! waited for, others have their turn, or the connection has ended:
@@ -12,36 +12,33 @@
 //!                                                      ──▶ Lingering ──▶ ×  ends with the answer
 //! ```
 
+use std::convert::Infallible;
 use std::net::{IpAddr, Shutdown};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use socket2::Socket;
 
-use super::pool;
 use super::pool::admission::Permit;
 use super::pool::inbox::{self, Interest};
 use super::pool::quota::Slot;
+use super::pool::{self, Next};
 use crate::http::framing::Discard;
 use crate::http::head::{self, Parsed};
 use crate::http::{Refusal, chunked};
 use crate::limits::{LINGER_BYTES_MAX, LINGER_TIME};
 use crate::ops::access_log::{Line, Peer};
-use crate::site::FileSystem;
 
 mod deadlines;
 pub(in crate::serve) mod exchange;
 mod file_read;
-mod pause;
 pub(in crate::serve) mod read_buffer;
 mod receive;
 pub(in crate::serve) mod transfer;
 
 use exchange::Then;
-use pause::Pause;
 use read_buffer::ReadBuffer;
 use receive::{Receive, receive};
-use transfer::Progress;
 
 pub(in crate::serve) type Pool = pool::Pool<Connection>;
 pub(in crate::serve) type Worker<'a> = pool::Worker<'a, Connection>;
@@ -65,13 +62,9 @@ struct Inner {
     rest: Vec<u8>,
     /// Counts the rest while the connection is parked.
     unfinished_head: Option<Slot>,
-    /// Until when the client may be waited for; set when it first is in a state.
+    /// Until when the client may be waited for; set when it first is in a state. One that is left
+    /// while the disk is waited for has passed.
     deadline: Option<Instant>,
-    /// When it was found that the next request is there, or more of it, if that is why the
-    /// connection has left the poller.
-    arrived_by: Option<Instant>,
-    /// Whether the deadline has passed and only the disk has to be waited for to tell what follows.
-    timed_out: bool,
     /// Bytes of the last answer that the client had not acknowledged when that was last asked.
     unacknowledged: Option<u64>,
     permit: Permit,
@@ -94,14 +87,6 @@ enum State {
     },
 }
 
-/// Where a connection goes from its worker.
-pub(in crate::serve) enum Next {
-    Requeue(Connection),
-    Park(Parked),
-    WaitForDisk(FileSystem, Parked),
-    Close(Connection),
-}
-
 impl Connection {
     /// A connection as it was accepted.
     pub fn new(socket: Socket, peer: IpAddr, permit: Permit) -> Self {
@@ -111,8 +96,6 @@ impl Connection {
             rest: Vec::new(),
             unfinished_head: None,
             deadline: None,
-            arrived_by: None,
-            timed_out: false,
             unacknowledged: None,
             permit,
         };
@@ -121,57 +104,49 @@ impl Connection {
 
     /// Goes on with the connection as far as it goes without waiting for its client longer than
     /// others can afford.
-    pub fn run(mut self, wakeup: Wakeup, worker: &mut Worker, read_buffer: &mut ReadBuffer) -> Next {
-        let pool = worker.pool;
+    pub fn run(&mut self, wakeup: Wakeup, worker: &mut Worker, read_buffer: &mut ReadBuffer) -> Next {
         read_buffer.fill_from(&std::mem::take(&mut self.inner.rest));
         self.inner.unfinished_head = None;
-        let pause = self.advance(wakeup, worker, read_buffer);
+        let Err(next) = self.advance(wakeup, worker, read_buffer);
         self.inner.rest = read_buffer.bytes().to_vec();
-        self.inner.arrived_by = None;
-        match pause {
-            Pause::End => Next::Close(self),
-            Pause::QuantumSpent => Next::Requeue(self),
-            Pause::WaitForDisk(file_system) => {
-                // That the disk is slow is no fault of the client.
-                self.inner.deadline = None;
-                let since = Instant::now();
-                let deadline = since + pool.settings.stall_timeout;
-                Next::WaitForDisk(
-                    file_system,
-                    Parked { connection: self, interest: Interest::Leaving, since, deadline },
-                )
-            }
-            Pause::Wait(interest) => {
-                let since = Instant::now();
-                let is_slow = self.is_slow_sender(since, pool.settings.head_timeout);
-                let interest = if is_slow { Interest::SlowRead } else { interest };
-                let deadline = self.deadline(since, pool);
-                if !self.inner.rest.is_empty() {
-                    self.inner.unfinished_head = Some(pool.unfinished_heads.take(self.inner.rest.len()));
-                }
-                Next::Park(Parked { connection: self, interest, since, deadline })
-            }
-        }
+        next
     }
 
-    fn advance(&mut self, wakeup: Wakeup, worker: &mut Worker, read_buffer: &mut ReadBuffer) -> Pause {
+    /// Makes it wait for its client.
+    pub fn park(mut self, interest: Interest, pool: &Pool) -> Parked {
+        let since = Instant::now();
+        let is_slow = self.is_slow_sender(since, pool.settings.head_timeout);
+        let interest = if is_slow { Interest::SlowRead } else { interest };
+        let deadline = self.deadline(since, pool);
+        if !self.inner.rest.is_empty() {
+            self.inner.unfinished_head = Some(pool.unfinished_heads.take(self.inner.rest.len()));
+        }
+        Parked { connection: self, interest, since, deadline }
+    }
+
+    fn advance(
+        &mut self,
+        wakeup: Wakeup,
+        worker: &mut Worker,
+        read_buffer: &mut ReadBuffer,
+    ) -> Result<Infallible, Next> {
         if worker.pool.shutdown.is_aborted() {
-            return Pause::End;
+            return Err(Next::Close);
         }
-        if let Err(pause) = self.wake(wakeup, worker, read_buffer) {
-            return pause;
-        }
+        let mut arrived_by = self.arrived_by(&wakeup);
+        self.wake(wakeup, worker, read_buffer)?;
         let mut how = Receive::TryThenBlock;
         loop {
             let next = match &mut self.inner.state {
-                State::Idle { .. } | State::Reading => self.read(worker, read_buffer, &mut how),
+                State::Idle { .. } | State::Reading => self.read(worker, read_buffer, &mut how, &mut arrived_by),
                 State::Sending(exchange) => send(exchange, &self.socket, worker),
                 State::Lingering { left, .. } => Err(receive::linger(&self.socket, left, worker, read_buffer, how)),
             };
-            match next {
-                Ok(state) => self.transition(state),
-                Err(pause) => return pause,
+            if let Err(Next::WaitForDisk(_)) = next {
+                // That the disk is slow is no fault of the client.
+                self.inner.deadline = None;
             }
+            self.transition(next?);
         }
     }
 
@@ -185,16 +160,12 @@ impl Connection {
         self.inner.unacknowledged = None;
     }
 
-    fn wake(&mut self, wakeup: Wakeup, worker: &mut Worker, read_buffer: &ReadBuffer) -> Result<(), Pause> {
+    fn wake(&mut self, wakeup: Wakeup, worker: &mut Worker, read_buffer: &ReadBuffer) -> Result<(), Next> {
         match wakeup {
-            Wakeup::New | Wakeup::Requeued => Ok(()),
-            Wakeup::Ready(at) => {
-                self.found_ready(at);
-                Ok(())
-            }
+            Wakeup::New | Wakeup::Requeued | Wakeup::Ready(_) => Ok(()),
             Wakeup::DiskPermit(permit) => {
                 worker.disk_permit = Some(permit);
-                if std::mem::take(&mut self.inner.timed_out) { self.on_timeout(worker, read_buffer) } else { Ok(()) }
+                if self.inner.deadline.is_some() { self.on_timeout(worker, read_buffer) } else { Ok(()) }
             }
             Wakeup::TimedOut => self.on_timeout(worker, read_buffer),
             Wakeup::DiskTimedOut if matches!(self.inner.state, State::Idle { .. } | State::Reading) => {
@@ -202,7 +173,7 @@ impl Connection {
                 Ok(())
             }
             Wakeup::DiskTimedOut => Err(self.reset(worker.pool)),
-            Wakeup::Abandoned => Err(Pause::End),
+            Wakeup::Abandoned => Err(Next::Close),
         }
     }
 
@@ -212,7 +183,13 @@ impl Connection {
     }
 
     /// Receives until there is a whole head, and decides the answer to it.
-    fn read(&mut self, worker: &mut Worker, read_buffer: &mut ReadBuffer, how: &mut Receive) -> Result<State, Pause> {
+    fn read(
+        &mut self,
+        worker: &mut Worker,
+        read_buffer: &mut ReadBuffer,
+        how: &mut Receive,
+        arrived_by: &mut Option<Instant>,
+    ) -> Result<State, Next> {
         let pool = worker.pool;
         if self.is_shed() {
             let refusal = Refusal::TOO_MANY_CONNECTIONS;
@@ -224,9 +201,9 @@ impl Connection {
             }
             if !read_buffer.bytes().is_empty() {
                 if *how == Receive::Block && pool.load().has_queued() {
-                    return Err(Pause::QuantumSpent);
+                    return Err(Next::Requeue);
                 }
-                if let Some(exchange) = self.decide(worker, read_buffer)? {
+                if let Some(exchange) = self.decide(worker, read_buffer, arrived_by)? {
                     *how = Receive::Block;
                     return Ok(State::Sending(exchange));
                 }
@@ -258,16 +235,21 @@ impl Connection {
 
     /// Decides the answer to the request at the start of the buffer; None while its head is not
     /// whole.
-    fn decide(&mut self, worker: &mut Worker, read_buffer: &mut ReadBuffer) -> Result<Option<Exchange>, Pause> {
+    fn decide(
+        &mut self,
+        worker: &mut Worker,
+        read_buffer: &mut ReadBuffer,
+        arrived_by: &mut Option<Instant>,
+    ) -> Result<Option<Exchange>, Next> {
         let bytes = read_buffer.bytes();
         #[cfg(test)]
         assert!(!bytes.starts_with(b"PANIC "), "a test asked for it");
         let (exchange, used) = match head::parse(bytes) {
             Ok(Parsed::Partial) => return Ok(None),
             Ok(Parsed::Complete(request, length)) => {
-                let arrived = self.arrived(bytes);
+                let arrived = arrived(arrived_by, bytes);
                 let exchange = Exchange::respond(&request, arrived, bytes, &self.inner.peer, worker);
-                (exchange.map_err(Pause::WaitForDisk)?, length)
+                (exchange.map_err(Next::WaitForDisk)?, length)
             }
             Err(refusal) => (Exchange::reject(refusal, bytes, &self.inner.peer, worker.pool), bytes.len()),
         };
@@ -275,24 +257,18 @@ impl Connection {
         Ok(Some(exchange))
     }
 
-    /// Upper bound on when the first byte of this request arrived.
-    pub fn arrived(&mut self, bytes: &[u8]) -> Instant {
-        // What was there then was the first byte of one request, or of an empty line before it.
-        let arrived_by = self.inner.arrived_by.take().filter(|_| !bytes.starts_with(b"\r"));
-        arrived_by.unwrap_or_else(Instant::now)
+    /// When the next request, or more of it, was found to be there, if that is why it was woken.
+    pub fn arrived_by(&self, wakeup: &Wakeup) -> Option<Instant> {
+        match *wakeup {
+            Wakeup::Ready(at) if self.awaits_request() || matches!(self.inner.state, State::Reading) => Some(at),
+            _ => None,
+        }
     }
 
     /// Receives what is there, so that closing the connection does not destroy the answer that it
     /// had.
     pub fn discard(&self) {
         receive::discard(&self.socket);
-    }
-
-    /// Marks a connection that was ready by then.
-    pub fn found_ready(&mut self, at: Instant) {
-        if self.awaits_request() || matches!(self.inner.state, State::Reading) {
-            self.inner.arrived_by = Some(at);
-        }
     }
 
     /// Whether it waits for a request of which no byte has come: it can be closed and nobody loses
@@ -333,17 +309,18 @@ impl AsFd for Connection {
     }
 }
 
+/// Upper bound on when the first byte of this request arrived.
+pub(in crate::serve) fn arrived(arrived_by: &mut Option<Instant>, bytes: &[u8]) -> Instant {
+    // What was there then was the first byte of one request, or of an empty line before it.
+    arrived_by.take().filter(|_| !bytes.starts_with(b"\r")).unwrap_or_else(Instant::now)
+}
+
 /// Sends until something would block or the quantum is spent. When all is sent, the next state
 /// begins.
-fn send(exchange: &mut Exchange, socket: &Socket, worker: &mut Worker) -> Result<State, Pause> {
-    match exchange.send(socket, worker) {
-        Progress::Done => Ok(match exchange.then() {
-            Then::NextRequest { to_drop } => State::Idle { to_drop },
-            Then::Linger(time) => State::Lingering { left: LINGER_BYTES_MAX, time, log_line: exchange.take_log_line() },
-        }),
-        Progress::WouldBlock => Err(Pause::Wait(Interest::Writable)),
-        Progress::DiskBusy(file_system) => Err(Pause::WaitForDisk(file_system)),
-        Progress::QuantumSpent => Err(Pause::QuantumSpent),
-        Progress::Broken => Err(Pause::End),
-    }
+fn send(exchange: &mut Exchange, socket: &Socket, worker: &mut Worker) -> Result<State, Next> {
+    exchange.send(socket, worker)?;
+    Ok(match exchange.then() {
+        Then::NextRequest { to_drop } => State::Idle { to_drop },
+        Then::Linger(time) => State::Lingering { left: LINGER_BYTES_MAX, time, log_line: exchange.take_log_line() },
+    })
 }

@@ -4,10 +4,9 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 use socket2::Socket;
 
-use super::pause::Pause;
 use super::read_buffer::ReadBuffer;
-use crate::serve::pool::Worker;
 use crate::serve::pool::inbox::Interest;
+use crate::serve::pool::{Next, Worker};
 
 /// How a worker may receive next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,28 +26,28 @@ pub(in crate::serve) fn receive<C: Send + 'static>(
     worker: &mut Worker<C>,
     read_buffer: &mut ReadBuffer,
     how: Receive,
-) -> Result<(), Pause> {
+) -> Result<(), Next> {
     if how == Receive::TryThenBlock {
         match receive_with(socket, read_buffer, RecvFlags::DONTWAIT) {
-            Err(Pause::Wait(_)) => {}
+            Err(Next::Wait(_)) => {}
             received => return received,
         }
     }
     let permit = if how == Receive::Park { None } else { worker.try_block() };
-    let Some(_permit) = permit else { return Err(Pause::Wait(Interest::Readable)) };
+    let Some(_permit) = permit else { return Err(Next::Wait(Interest::Readable)) };
     receive_with(socket, read_buffer, RecvFlags::empty())
 }
 
-fn receive_with(socket: &Socket, read_buffer: &mut ReadBuffer, flags: RecvFlags) -> Result<(), Pause> {
+fn receive_with(socket: &Socket, read_buffer: &mut ReadBuffer, flags: RecvFlags) -> Result<(), Next> {
     match recv(socket, read_buffer.spare(), flags) {
-        Ok((_, 0)) => Err(Pause::End),
+        Ok((_, 0)) => Err(Next::Close),
         Ok((_, count)) => {
             read_buffer.received(count);
             Ok(())
         }
         Err(Errno::INTR) => Ok(()),
-        Err(Errno::AGAIN) => Err(Pause::Wait(Interest::Readable)),
-        Err(_) => Err(Pause::End),
+        Err(Errno::AGAIN) => Err(Next::Wait(Interest::Readable)),
+        Err(_) => Err(Next::Close),
     }
 }
 
@@ -60,16 +59,16 @@ pub(in crate::serve) fn linger<C: Send + 'static>(
     worker: &mut Worker<C>,
     read_buffer: &mut ReadBuffer,
     how: Receive,
-) -> Pause {
+) -> Next {
     read_buffer.consume(read_buffer.bytes().len());
     let mut received = receive(socket, worker, read_buffer, how);
     loop {
-        if let Err(pause) = received {
-            return pause;
+        if let Err(next) = received {
+            return next;
         }
         let dropped = read_buffer.bytes().len();
         if dropped as u64 >= *left {
-            return Pause::End;
+            return Next::Close;
         }
         read_buffer.consume(dropped);
         *left -= dropped as u64;

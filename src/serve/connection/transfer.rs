@@ -16,11 +16,12 @@ use socket2::Socket;
 use super::file_read::{is_cached, name_of, read_at};
 use crate::http::Segment;
 use crate::limits::{CACHED_FILE_MAX, UNSENT_MAX_OF_FEW};
+use crate::serve::pool::inbox::Interest;
 use crate::serve::pool::quota::Slot;
 use crate::serve::pool::send_budget;
-use crate::serve::pool::{CHUNK, ContentFile, Pool, Worker};
+use crate::serve::pool::{CHUNK, ContentFile, Next, Pool, Worker};
 use crate::serve::settings::SendMethod;
-use crate::site::{Content, FileSystem, Kind, Piece};
+use crate::site::{Content, Kind, Piece};
 
 /// An answer under way: what is still to be sent. Between quanta it is nothing but this; any worker
 /// can take it up.
@@ -44,23 +45,6 @@ const FIRST_COPY: usize = 64 * 1024;
 /// Bytes of memory that are copied behind the head, at most: one send costs less than two, and less
 /// than sendmsg(2).
 const COPIED_MAX: usize = CACHED_FILE_MAX;
-
-/// How a quantum ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::serve) enum Progress {
-    /// All is sent.
-    Done,
-    /// The client takes no more for now.
-    WouldBlock,
-    /// What comes next may block on this file system, and there is no permit for that.
-    DiskBusy(FileSystem),
-    /// Others wait, and this transfer had its share.
-    QuantumSpent,
-    /// The client has gone, the server has no more time, or the file has become shorter than it was
-    /// when the answer began: what is missing can neither be sent nor be made up (RFC 9112 section
-    /// 6.3).
-    Broken,
-}
 
 impl<C: Send + 'static> Transfer<C> {
     /// An answer of this head and this body, whose bytes are those of the content.
@@ -108,12 +92,15 @@ impl<C: Send + 'static> Transfer<C> {
         self.sent
     }
 
-    /// Sends until all is sent, the client takes no more, or others wait and the quantum is spent.
-    pub fn advance(&mut self, socket: &Socket, worker: &mut Worker<C>) -> Progress {
+    /// Sends until all is sent. Fails where the client takes no more, the disk would block, or the
+    /// quantum is spent; with [`Next::Close`] where the client has gone, the server has no more
+    /// time, or the file has become shorter than it was when the answer began: what is missing can
+    /// neither be sent nor be made up (RFC 9112 section 6.3).
+    pub fn advance(&mut self, socket: &Socket, worker: &mut Worker<C>) -> Result<(), Next> {
         let pool = worker.pool;
         // The disk is not for clients that have left while they waited for it.
         if worker.disk_permit.is_some() && !self.is_all_memory() && has_left(socket) {
-            return Progress::Broken;
+            return Err(Next::Close);
         }
         if self.sent == 0 && self.send_budget.is_none() && !self.is_nearly_done() {
             self.send_budget = send_budget::take(&pool.send_budget, socket);
@@ -135,24 +122,20 @@ impl<C: Send + 'static> Transfer<C> {
                 pool.with_buffer(|buffer| self.send_copy(buffer, socket, worker))
             };
             worker.disk_permit = None;
-            match sent {
-                Ok(Sent::All) => {}
-                Ok(Sent::Short) => return Progress::WouldBlock,
-                Err(progress) => return progress,
-            }
+            sent?;
             if self.pieces.is_empty() {
                 if self.is_nonblocking {
                     // For the next request the worker may wait again; if it cannot, the poller
                     // does.
                     let _ = ioctl_fionbio(socket, false);
                 }
-                return Progress::Done;
+                return Ok(());
             }
             if pool.shutdown.is_aborted() {
-                return Progress::Broken;
+                return Err(Next::Close);
             }
             if self.sent() - sent_before >= pool.load().quantum(pool.settings.workers) {
-                return Progress::QuantumSpent;
+                return Err(Next::Requeue);
             }
         }
     }
@@ -174,19 +157,17 @@ impl<C: Send + 'static> Transfer<C> {
         self.pieces.iter().all(|piece| matches!(piece, Piece::Memory(..)))
     }
 
-    fn send_memory(&mut self, memory: &[u8], socket: &Socket, worker: &mut Worker<C>) -> Result<Sent, Progress> {
-        let sent = send_once(socket, memory, worker).map_err(Progress::of)?;
-        self.count(sent);
-        Ok(Sent::of(sent, memory.len()))
+    fn send_memory(&mut self, memory: &[u8], socket: &Socket, worker: &mut Worker<C>) -> Result<(), Next> {
+        let sent = send_once(socket, memory, worker).map_err(send_failed)?;
+        self.count(sent, memory.len())
     }
 
     /// Sends from the buffer, which is filled from the file.
-    fn send_copy(&mut self, buffer: &mut [u8], socket: &Socket, worker: &mut Worker<C>) -> Result<Sent, Progress> {
+    fn send_copy(&mut self, buffer: &mut [u8], socket: &Socket, worker: &mut Worker<C>) -> Result<(), Next> {
         let buffer = if self.method == SendMethod::Sendfile { &mut buffer[..FIRST_COPY] } else { buffer };
         let filled = self.fill(buffer, worker)?;
-        let sent = send_once(socket, &buffer[..filled], worker).map_err(Progress::of)?;
-        self.count(sent);
-        Ok(Sent::of(sent, filled))
+        let sent = send_once(socket, &buffer[..filled], worker).map_err(send_failed)?;
+        self.count(sent, filled)
     }
 
     /// Bytes of the file that come next, if the kernel shall move them.
@@ -202,8 +183,8 @@ impl<C: Send + 'static> Transfer<C> {
     /// Lets the kernel move bytes from the file to the socket. It cannot be told not to block on
     /// the disk, so what may not be in memory needs a permit; without one, what is in memory goes
     /// by the buffer.
-    fn send_file(&mut self, bytes: Range<u64>, socket: &Socket, worker: &mut Worker<C>) -> Result<Sent, Progress> {
-        let Some(file) = &self.file else { return Err(Progress::Broken) };
+    fn send_file(&mut self, bytes: Range<u64>, socket: &Socket, worker: &mut Worker<C>) -> Result<(), Next> {
+        let Some(file) = &self.file else { return Err(Next::Close) };
         let is_cached = match file.file_system().kind {
             Kind::Memory => true,
             Kind::Local => is_cached(file, bytes.clone(), worker.pool),
@@ -215,7 +196,7 @@ impl<C: Send + 'static> Transfer<C> {
         if !self.is_nonblocking {
             // Nor can it be told for one call not to block on the client. Until all is sent the
             // connection waits in the poller only.
-            ioctl_fionbio(socket, true).map_err(Progress::of)?;
+            ioctl_fionbio(socket, true).map_err(send_failed)?;
             self.is_nonblocking = true;
         }
         let wanted = (bytes.end - bytes.start) as usize;
@@ -224,17 +205,14 @@ impl<C: Send + 'static> Transfer<C> {
             match sendfile(socket, &**file, Some(&mut position), wanted) {
                 Ok(0) => return Err(cut_short(file)),
                 Err(error @ Errno::IO) => return Err(unreadable(file, position, &error.into())),
-                Ok(sent) => {
-                    self.count(sent);
-                    return Ok(Sent::of(sent, wanted));
-                }
+                Ok(sent) => return self.count(sent, wanted),
                 Err(Errno::INTR) => {}
                 // Not every file system can.
                 Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
                     self.method = SendMethod::Pread;
-                    return Ok(Sent::All);
+                    return Ok(());
                 }
-                Err(error) => return Err(Progress::of(error)),
+                Err(error) => return Err(send_failed(error)),
             }
         }
     }
@@ -242,7 +220,7 @@ impl<C: Send + 'static> Transfer<C> {
     /// Fills the buffer with what comes next, text and bytes of the file for one send, as a head
     /// that goes alone costs a packet and a wake-up of the client. The buffer is filled in part
     /// where the disk would have to be waited for and may not.
-    fn fill(&mut self, buffer: &mut [u8], worker: &mut Worker<C>) -> Result<usize, Progress> {
+    fn fill(&mut self, buffer: &mut [u8], worker: &mut Worker<C>) -> Result<usize, Next> {
         let mut filled = 0;
         for piece in &self.pieces {
             let mut bytes = match piece {
@@ -267,7 +245,7 @@ impl<C: Send + 'static> Transfer<C> {
                     // The file was cut while it was sent. What is left of it still goes out, the
                     // rest never.
                     Ok(Some(_)) => cut_short(file),
-                    Ok(None) => Progress::DiskBusy(file.file_system()),
+                    Ok(None) => Next::WaitForDisk(file.file_system()),
                     Err(error) => return Err(unreadable(file, bytes.start, &error)),
                 };
                 return if filled > 0 { Ok(filled) } else { Err(end) };
@@ -276,17 +254,18 @@ impl<C: Send + 'static> Transfer<C> {
         Ok(filled)
     }
 
-    /// Takes what was sent off the pieces.
-    fn count(&mut self, sent: usize) {
+    /// Takes what was sent off the pieces. Fails where the socket took less than it was given.
+    fn count(&mut self, sent: usize, given: usize) -> Result<(), Next> {
         self.sent += sent as u64;
         let mut left = sent as u64;
         while let Some(piece) = self.pieces.front_mut() {
             left -= piece.advance(left);
             if piece.length() > 0 {
-                return;
+                break;
             }
             self.pieces.pop_front();
         }
+        if sent < given { Err(Next::Wait(Interest::Writable)) } else { Ok(()) }
     }
 }
 
@@ -298,33 +277,19 @@ fn has_left(socket: &Socket) -> bool {
     poll(&mut awaited, Some(&at_once)).is_ok() && awaited[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
 }
 
-/// What a socket took of what it was given.
-enum Sent {
-    All,
-    Short,
+/// What it means that a socket takes nothing.
+fn send_failed(error: Errno) -> Next {
+    if error == Errno::AGAIN { Next::Wait(Interest::Writable) } else { Next::Close }
 }
 
-impl Sent {
-    fn of(sent: usize, given: usize) -> Self {
-        if sent < given { Sent::Short } else { Sent::All }
-    }
-}
-
-impl Progress {
-    /// What it means that a socket takes nothing.
-    fn of(error: Errno) -> Self {
-        if error == Errno::AGAIN { Progress::WouldBlock } else { Progress::Broken }
-    }
-}
-
-fn unreadable(file: &File, position: u64, error: &io::Error) -> Progress {
+fn unreadable(file: &File, position: u64, error: &io::Error) -> Next {
     log::error!("cannot read {} at byte {position}: {error}", name_of(file));
-    Progress::Broken
+    Next::Close
 }
 
-fn cut_short(file: &File) -> Progress {
+fn cut_short(file: &File) -> Next {
     log::warn!("{} became shorter while it was sent; the answer ends early", name_of(file));
-    Progress::Broken
+    Next::Close
 }
 
 /// Releases the disk permit, sends, and blocks on the client for the rest if the worker may.

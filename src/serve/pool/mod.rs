@@ -34,7 +34,7 @@ pub(in crate::serve) mod waker;
 
 use admission::Admission;
 use disk::DiskPermits;
-use inbox::{Parked, PollInbox};
+use inbox::{Interest, Parked, PollInbox};
 use load::Load;
 use quota::{Quota, Slot};
 use run_slots::{RunSlot, RunSlots};
@@ -76,6 +76,19 @@ pub(in crate::serve) enum Wakeup<C> {
     DiskTimedOut,
     /// Its client has left, or the server has no more time for it.
     Abandoned,
+}
+
+/// Where a connection goes from its worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::serve) enum Next {
+    /// To the end of the channel: others have their turn.
+    Requeue,
+    /// To a poller.
+    Wait(Interest),
+    /// To wait for a disk permit.
+    WaitForDisk(FileSystem),
+    /// It has ended.
+    Close,
 }
 
 /// What the channel carries.
@@ -201,7 +214,10 @@ impl<C: Send + 'static> Pool<C> {
     }
 
     /// Lets a connection wait for a disk permit, watched by the active poller.
-    pub fn wait_for_disk(&self, file_system: FileSystem, parked: Parked<C>) {
+    pub fn wait_for_disk(&self, file_system: FileSystem, connection: C) {
+        let since = Instant::now();
+        let deadline = since + self.settings.stall_timeout;
+        let parked = Parked { connection, interest: Interest::Leaving, since, deadline };
         if self.disk.wait(file_system, Waiter::Connection(parked)) {
             self.active.wake();
         }

@@ -1,0 +1,69 @@
+//! A connection whose worker is the test.
+
+use super::*;
+
+#[test]
+fn a_head_in_several_pieces_is_not_sent_slowly_until_it_takes_long() {
+    let (_content, pool, _events) = pool_with(|settings| settings.head_timeout = Duration::from_millis(500));
+    let (server, mut client) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
+    let mut connection = Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit());
+    let mut worker = Worker::new(&pool);
+    let began = Instant::now();
+    let mut seen = Vec::new();
+    client.write_all(b"GET / HTTP/1.1\r\nX: ").expect("the server receives");
+    loop {
+        client.write_all(b"x").expect("the server receives");
+        thread::sleep(Duration::from_millis(1));
+        let next = connection.run(Wakeup::Ready(Instant::now()), &mut worker, &mut ReadBuffer::new());
+        let Next::Wait(interest) = next else { panic!("the head is unfinished") };
+        let parked = connection.park(interest, &pool);
+        seen.push(parked.interest);
+        if parked.interest == Interest::SlowRead {
+            break;
+        }
+        connection = parked.connection;
+    }
+    assert!(seen.len() > 2 && began.elapsed() >= Duration::from_millis(50), "{seen:?}");
+}
+
+#[test]
+fn only_the_request_that_was_there_had_begun() {
+    serving(|_, pool| {
+        let request = GET_A.as_bytes();
+        let then = Instant::now();
+        let (server, mut client) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
+        let mut connection = Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit());
+        let mut arrived_by = connection.arrived_by(&Wakeup::Ready(then));
+        assert_eq!(arrived(&mut arrived_by, request), then);
+        assert!(arrived(&mut arrived_by, request) > then, "another may have come since");
+        assert!(arrived(&mut Some(then), b"\r\nGET /") > then, "only an empty line may have been there");
+
+        // To be ready for more of an answer says nothing of a request.
+        let mut worker = Worker::new(pool);
+        let _nobody_waits_for_the_client = worker.try_block();
+        client.write_all(request).expect("the server receives");
+        while send(&connection, &[0; 4096], SendFlags::DONTWAIT).is_ok() {}
+        let next = connection.run(Wakeup::New, &mut worker, &mut ReadBuffer::new());
+        assert_eq!(next, Next::Wait(Interest::Writable), "its client takes nothing");
+        assert_eq!(connection.arrived_by(&Wakeup::Ready(then)), None);
+    });
+}
+
+#[test]
+fn a_client_that_was_late_before_the_disk_was_waited_for_gets_no_further_time() {
+    let (_content, pool, _events) = pool_with(|settings| settings.parts.size = Bytes(LARGE as u64));
+    let (server, mut client) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
+    let mut connection = Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit());
+    let (mut worker, mut read_buffer) = (Worker::new(&pool), ReadBuffer::new());
+    let _nobody_waits_for_the_client = worker.try_block();
+    client.write_all(GET_A.replace("a.txt", "large.bin").as_bytes()).expect("the server receives");
+    let next = connection.run(Wakeup::New, &mut worker, &mut read_buffer);
+    assert_eq!(next, Next::Wait(Interest::Writable), "it takes a part of the answer");
+    connection = connection.park(Interest::Writable, &pool).connection;
+    pool.set_cold(true);
+    let permit = permit(&pool).expect("nobody else wants it");
+    let next = connection.run(Wakeup::TimedOut, &mut worker, &mut read_buffer);
+    assert_eq!(next, Next::WaitForDisk(permit.file_system()));
+    let next = connection.run(Wakeup::DiskPermit(permit), &mut worker, &mut read_buffer);
+    assert_eq!(next, Next::Close);
+}
