@@ -74,8 +74,29 @@ pub enum Found {
     File(Resource),
     /// A folder, requested without the slash.
     Folder,
-    /// The lookup needs a permit of this file system.
-    WouldBlock(FileSystem),
+}
+
+/// The lookup needs a disk permit of this file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WouldBlock(pub FileSystem);
+
+/// Why nothing is found.
+#[derive(Debug)]
+pub enum NotFound {
+    WouldBlock(WouldBlock),
+    Refused(Refusal),
+}
+
+impl From<WouldBlock> for NotFound {
+    fn from(would_block: WouldBlock) -> Self {
+        NotFound::WouldBlock(would_block)
+    }
+}
+
+impl From<Refusal> for NotFound {
+    fn from(refusal: Refusal) -> Self {
+        NotFound::Refused(refusal)
+    }
 }
 
 /// A regular file, or a page that was generated.
@@ -145,7 +166,7 @@ impl Site {
     /// scan is served, a deleted one is missing, and the rules apply to the real path of the file.
     /// The result was current at some time after `arrived`, an upper bound on when the first byte
     /// of the request arrived.
-    pub fn find(&self, path: &Path, arrived: Instant, lookup: Lookup) -> Result<Found, Refusal> {
+    pub fn find(&self, path: &Path, arrived: Instant, lookup: Lookup) -> Result<Found, NotFound> {
         self.0.access_rules.check(path.relative())?;
         #[cfg(test)]
         if let Some((_, page)) = self.0.page.get().filter(|(place, _)| *place == path.relative()) {
@@ -160,38 +181,38 @@ impl Site {
         };
         self.0.access_rules.check(&page)?;
         match self.0.find(&page, arrived, lookup)? {
-            Found::Folder => Err(MISSING),
+            Found::Folder => Err(MISSING.into()),
             found => Ok(found),
         }
     }
 }
 
 impl Shared {
-    fn find(&self, relative: &[u8], arrived: Instant, lookup: Lookup) -> Result<Found, Refusal> {
+    fn find(&self, relative: &[u8], arrived: Instant, lookup: Lookup) -> Result<Found, NotFound> {
         match self.cache.find(relative, arrived, lookup) {
             Cached::Fresh(cached) => {
                 let representation = cached.representation.clone();
                 Ok(Found::File(Resource { content: Content::Memory(Arc::clone(&cached.content)), representation }))
             }
-            Cached::WouldBlock(file_system) => Ok(Found::WouldBlock(file_system)),
-            Cached::Missing(None, _) => Err(NOT_OPEN),
+            Cached::WouldBlock(file_system) => Err(WouldBlock(file_system).into()),
+            Cached::Missing(None, _) => Err(NOT_OPEN.into()),
             Cached::Missing(Some(tree), admission) => self.open(&tree, relative, lookup, admission),
         }
     }
 
-    fn open(&self, tree: &Tree, relative: &[u8], lookup: Lookup, admission: Admission) -> Result<Found, Refusal> {
+    fn open(&self, tree: &Tree, relative: &[u8], lookup: Lookup, admission: Admission) -> Result<Found, NotFound> {
         let rules = Rules { access_rules: &self.access_rules, index: &tree.index };
         let opened = match tree.root.open_beneath(relative, lookup, rules) {
             Ok(opened) => opened,
-            Err(Failure::WouldBlock(file_system)) => return Ok(Found::WouldBlock(file_system)),
-            Err(Failure::Refused(refusal)) => return Err(refusal),
+            Err(Failure::WouldBlock(file_system)) => return Err(WouldBlock(file_system).into()),
+            Err(Failure::Refused(refusal)) => return Err(refusal.into()),
             Err(Failure::Error { error, real_path }) => {
                 // Confidential paths get the same response whether they exist or not, however they
                 // are reached.
                 if let Some(real_path) = real_path {
                     self.access_rules.check(&real_path)?;
                 }
-                return Err(refusal_for(error, relative));
+                return Err(refusal_for(error, relative).into());
             }
         };
         if let Some(real_path) = &opened.real_path {
@@ -202,7 +223,7 @@ impl Shared {
             return Ok(Found::Folder);
         }
         if !metadata.is_file() {
-            return Err(MISSING);
+            return Err(MISSING.into());
         }
         let content_type = match tree.index.get(relative) {
             Some(entry) => entry.content_type.clone(),
@@ -214,9 +235,7 @@ impl Shared {
             let (root, file) = (&tree.root, &opened.file);
             let (metadata, representation) = (&metadata, &representation);
             let offer = Offer { root, relative, file, metadata, representation, lookup, admission };
-            if let Err(file_system) = self.cache.offer(offer, SystemTime::now()) {
-                return Ok(Found::WouldBlock(file_system));
-            }
+            self.cache.offer(offer, SystemTime::now()).map_err(WouldBlock)?;
         }
         Ok(Found::File(Resource { content: Content::File(opened.file, opened.file_system), representation }))
     }

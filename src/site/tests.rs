@@ -20,18 +20,20 @@ fn find(site: &Site, target: &str) -> String {
             Content::Memory(memory) => String::from_utf8(memory.to_vec()).expect("a text"),
         },
         Ok(Found::Folder) => "folder".to_string(),
-        Ok(Found::WouldBlock(needed)) => panic!("it had a permit of {needed:?}"),
-        Err(refusal) => refusal.status.code().to_string(),
+        Err(NotFound::WouldBlock(needed)) => panic!("it had a permit of {needed:?}"),
+        Err(NotFound::Refused(refusal)) => refusal.status.code().to_string(),
     }
 }
 
 /// Finds a path with whatever permits it needs.
-fn find_with_permits(site: &Site, path: &Path) -> Result<Found, Refusal> {
+fn find_with_permits(site: &Site, path: &Path) -> Result<Found, NotFound> {
     let mut lookup = Lookup::CachedOnly;
     loop {
-        match site.find(path, Instant::now(), lookup)? {
-            Found::WouldBlock(needed) if lookup != Lookup::MayBlock(needed) => lookup = Lookup::MayBlock(needed),
-            found => return Ok(found),
+        match site.find(path, Instant::now(), lookup) {
+            Err(NotFound::WouldBlock(WouldBlock(needed))) if lookup != Lookup::MayBlock(needed) => {
+                lookup = Lookup::MayBlock(needed);
+            }
+            found => return found,
         }
     }
 }

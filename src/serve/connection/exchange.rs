@@ -11,8 +11,8 @@ use crate::http::target::{self, Path};
 use crate::http::{Method, Refusal, Request, Response, head};
 use crate::limits::{LINGER_TIME, STALL_PROGRESS};
 use crate::ops::access_log::{Line, Peer};
-use crate::serve::pool::{Next, Pool, Worker};
-use crate::site::{Content, FileSystem, Found, Lookup};
+use crate::serve::pool::{DiskPermit, Next, Pool, Worker};
+use crate::site::{Content, Found, Lookup, NotFound, WouldBlock};
 
 /// An answer under way.
 #[derive(Debug)]
@@ -42,15 +42,14 @@ const HEAD_CAPACITY: usize = 2048;
 
 impl<C: Send + 'static> Exchange<C> {
     /// The answer to a request whose first byte had arrived by `arrived`; `request_head` is what it
-    /// was parsed from. Fails with the file system whose disk permit it needs if the worker has
-    /// none and none is free.
+    /// was parsed from. Fails where it needs a disk permit and none is free.
     pub fn respond(
         request: &Request,
         arrived: Instant,
         request_head: &[u8],
         peer: &Peer,
         worker: &mut Worker<C>,
-    ) -> Result<Self, FileSystem> {
+    ) -> Result<Self, WouldBlock> {
         let (now, pool) = (SystemTime::now(), worker.pool);
         let (response, content) = response(request, arrived, worker, now)?;
         let persistent = request.persistent && !response.close && !pool.shutdown.is_draining();
@@ -128,14 +127,14 @@ impl<C: Send + 'static> Exchange<C> {
     }
 }
 
-/// Decides the answer, and opens the file it takes bytes from. Fails with the file system whose
-/// disk permit is missing.
+/// Decides the answer, and opens the file it takes bytes from. Fails where it needs a disk
+/// permit and none is free.
 fn response<C: Send + 'static>(
     request: &Request,
     arrived: Instant,
     worker: &mut Worker<C>,
     now: SystemTime,
-) -> Result<(Response, Option<Content>), FileSystem> {
+) -> Result<(Response, Option<Content>), WouldBlock> {
     if let Some(response) = Response::to_method(request) {
         return Ok((response, None));
     }
@@ -149,25 +148,26 @@ fn response<C: Send + 'static>(
             (response, Some(resource.content))
         }
         Ok(Found::Folder) => (Response::redirect(target.path.location(target.query)), None),
-        Ok(Found::WouldBlock(file_system)) => return Err(file_system),
-        Err(refusal) => (Response::refusal(refusal), None),
+        Err(NotFound::WouldBlock(would_block)) => return Err(would_block),
+        Err(NotFound::Refused(refusal)) => (Response::refusal(refusal), None),
     };
     Ok(if request.method == Method::Head { (response.without_body(), None) } else { (response, content) })
 }
 
 /// Finds what a path leads to, with a disk permit if that is needed and there is one to be had.
-fn find<C: Send + 'static>(path: &Path, arrived: Instant, worker: &mut Worker<C>) -> Result<Found, Refusal> {
+fn find<C: Send + 'static>(path: &Path, arrived: Instant, worker: &mut Worker<C>) -> Result<Found, NotFound> {
+    let mut needed = worker.disk_permit.as_ref().map(DiskPermit::file_system);
     loop {
-        let lookup = match &worker.disk_permit {
-            Some(permit) => {
-                worker.run_slot = None;
-                Lookup::MayBlock(permit.file_system())
+        let lookup = match needed {
+            Some(file_system) => {
+                worker.try_block_on(file_system)?;
+                Lookup::MayBlock(file_system)
             }
             None => Lookup::CachedOnly,
         };
-        match worker.pool.site.find(path, arrived, lookup)? {
-            Found::WouldBlock(file_system) if worker.may_block(file_system) => {}
-            found => return Ok(found),
+        match worker.pool.site.find(path, arrived, lookup) {
+            Err(NotFound::WouldBlock(WouldBlock(file_system))) => needed = Some(file_system),
+            found => return found,
         }
     }
 }

@@ -10,7 +10,7 @@ use rustix::fs::{CWD, readlinkat};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 use crate::serve::pool::{ContentFile, Pool, Worker};
-use crate::site::Kind;
+use crate::site::{Kind, WouldBlock};
 
 /// Where an open file lies, from proc(5).
 pub(in crate::serve) fn name_of(file: &File) -> String {
@@ -44,30 +44,30 @@ fn read_cached<C: Send + 'static>(
     preadv2(file, &mut [IoSliceMut::new(buffer)], position, ReadWriteFlags::NOWAIT)
 }
 
-/// Reads what is in memory, and with a disk permit what is not; None if there is none to be had.
+/// Reads what is in memory, and with a disk permit what is not.
 pub(in crate::serve) fn read_at<C: Send + 'static>(
     file: &ContentFile<C>,
     buffer: &mut [u8],
     position: u64,
     worker: &mut Worker<C>,
-) -> io::Result<Option<usize>> {
+) -> Result<io::Result<usize>, WouldBlock> {
     let file_system = file.file_system();
     // Whatever else it says, that the file system cannot tell (EOPNOTSUPP) or that the disk fails,
     // a usual read shows.
     if file_system.kind == Kind::Local
         && let Ok(count) = read_cached(file, buffer, position, worker.pool)
     {
-        return Ok(Some(count));
+        return Ok(Ok(count));
     }
-    if file_system.kind != Kind::Memory && !worker.may_block(file_system) {
-        return Ok(None);
+    if file_system.kind != Kind::Memory {
+        worker.try_block_on(file_system)?;
     }
     #[cfg(test)]
     worker.pool.count_read();
     loop {
         match file.read_at(buffer, position) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result.map(Some),
+            result => return Ok(result),
         }
     }
 }

@@ -249,7 +249,7 @@ impl Connection {
             Ok(Parsed::Complete(request, length)) => {
                 let arrived = arrived(arrived_by, bytes);
                 let exchange = Exchange::respond(&request, arrived, bytes, &self.inner.peer, worker);
-                (exchange.map_err(Next::WaitForDisk)?, length)
+                (exchange?, length)
             }
             Err(refusal) => (Exchange::reject(refusal, bytes, &self.inner.peer, worker.pool), bytes.len()),
         };

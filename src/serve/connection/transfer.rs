@@ -190,7 +190,7 @@ impl<C: Send + 'static> Transfer<C> {
             Kind::Local => is_cached(file, bytes.clone(), worker.pool),
             Kind::Stacked | Kind::Remote => false,
         };
-        if !is_cached && !worker.may_block(file.file_system()) {
+        if !is_cached && worker.try_block_on(file.file_system()).is_err() {
             return worker.pool.with_buffer(|buffer| self.send_copy(buffer, socket, worker));
         }
         if !self.is_nonblocking {
@@ -237,16 +237,16 @@ impl<C: Send + 'static> Transfer<C> {
                 let room = buffer.len() - filled;
                 let wanted = usize::try_from(bytes.end - bytes.start).unwrap_or(room).min(room);
                 let end = match read_at(file, &mut buffer[filled..filled + wanted], bytes.start, worker) {
-                    Ok(Some(count)) if count > 0 => {
+                    Ok(Ok(count)) if count > 0 => {
                         filled += count;
                         bytes.start += count as u64;
                         continue;
                     }
                     // The file was cut while it was sent. What is left of it still goes out, the
                     // rest never.
-                    Ok(Some(_)) => cut_short(file),
-                    Ok(None) => Next::WaitForDisk(file.file_system()),
-                    Err(error) => return Err(unreadable(file, bytes.start, &error)),
+                    Ok(Ok(_)) => cut_short(file),
+                    Ok(Err(error)) => return Err(unreadable(file, bytes.start, &error)),
+                    Err(would_block) => would_block.into(),
                 };
                 return if filled > 0 { Ok(filled) } else { Err(end) };
             }

@@ -18,7 +18,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::settings::Settings;
 use crate::limits::{FEW_TRANSFERS, SHED_MAX, UNFINISHED_HEADS_MAX};
 use crate::ops::AccessLog;
-use crate::site::{FileSystem, Site};
+use crate::site::{FileSystem, Site, WouldBlock};
 
 pub(in crate::serve) mod admission;
 pub(in crate::serve) mod disk;
@@ -89,6 +89,12 @@ pub(in crate::serve) enum Next {
     WaitForDisk(FileSystem),
     /// It has ended.
     Close,
+}
+
+impl From<WouldBlock> for Next {
+    fn from(WouldBlock(file_system): WouldBlock) -> Self {
+        Next::WaitForDisk(file_system)
+    }
 }
 
 /// What the channel carries.
@@ -275,16 +281,15 @@ impl<'a, C: Send + 'static> Worker<'a, C> {
         Some(permit)
     }
 
-    /// Whether the worker may block on this file system, with the permit that it has or with a free
+    /// Lets the worker block on this file system, with the disk permit that it has or with a free
     /// one. The run slot is released then.
-    pub fn may_block(&mut self, file_system: FileSystem) -> bool {
+    pub fn try_block_on(&mut self, file_system: FileSystem) -> Result<(), WouldBlock> {
         if self.disk_permit.as_ref().is_none_or(|permit| permit.file_system() != file_system) {
             self.disk_permit = self.pool.disk.try_acquire(file_system);
         }
-        if self.disk_permit.is_some() {
-            self.run_slot = None;
-        }
-        self.disk_permit.is_some()
+        self.disk_permit.as_ref().ok_or(WouldBlock(file_system))?;
+        self.run_slot = None;
+        Ok(())
     }
 }
 
