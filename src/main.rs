@@ -119,7 +119,7 @@ fn serve_until_shutdown(
         return serve::run(&config.serve, listener, site, None, stop);
     }
     let writer = NonBlockingWriter::start("access-log", io::stdout())?;
-    serve::run(&config.serve, listener, site, Some(AccessLog::new(writer.clone())), stop)?;
+    serve::run(&config.serve, listener, site, Some(Arc::new(AccessLog::new(writer.clone()))), stop)?;
     let lost = writer.flush();
     if lost > 0 {
         log::warn!("access-log: this output was too slow or full, lines lost at the end: {lost}");

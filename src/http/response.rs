@@ -165,6 +165,16 @@ impl Response {
         self
     }
 
+    /// Bytes of the body.
+    pub fn body_length(&self) -> u64 {
+        self.body.iter().map(Segment::length).sum()
+    }
+
+    /// The one part of the representation that a 206 carries.
+    pub fn part(&self) -> Option<Range<u64>> {
+        self.content_range.as_ref()?.part.clone()
+    }
+
     /// Writes the head; the body is for the caller to send. `persistent` says whether the
     /// connection goes on.
     pub fn write_head(&self, out: &mut String, persistent: bool, cors: Option<&Cors>, now: SystemTime) {

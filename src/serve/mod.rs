@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::ops::AccessLog;
+use crate::ops::Observer;
 use crate::site::Site;
 
 mod acceptor;
@@ -58,11 +58,11 @@ pub fn run(
     settings: &Settings,
     listener: Listener,
     site: Arc<Site>,
-    log: Option<AccessLog>,
+    observer: Option<Arc<dyn Observer>>,
     shutdown: Arc<Shutdown>,
 ) -> io::Result<()> {
     let (sender, events) = unbounded();
-    let pool = Arc::new(Pool::new(settings.clone(), site, log, shutdown, sender)?);
+    let pool = Arc::new(Pool::new(settings.clone(), site, observer, shutdown, sender)?);
     let threads = start(&pool, listener)?;
     wait(threads, &events)
 }

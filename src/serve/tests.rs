@@ -18,10 +18,12 @@ use super::pool::{ContentFile, DiskPermit, Next, Task};
 use super::*;
 use crate::bytes::Bytes;
 use crate::http::range::{PartPolicy, Parts};
+use crate::ops::Observer;
 use crate::site::{AccessRules, FileSystem, Kind};
 
 mod connection;
 mod generated;
+mod records;
 
 /// Serves a folder with `a.txt` on two workers while the test runs, and ends when it has run.
 fn serving(test: impl FnOnce(SocketAddr, &Pool)) {
@@ -49,6 +51,13 @@ fn pool() -> (TempDir, Arc<Pool>, Receiver<Event>) {
 }
 
 fn pool_with(change: impl FnOnce(&mut Settings)) -> (TempDir, Arc<Pool>, Receiver<Event>) {
+    observed_pool_with(change, None)
+}
+
+fn observed_pool_with(
+    change: impl FnOnce(&mut Settings),
+    observer: Option<Arc<dyn Observer>>,
+) -> (TempDir, Arc<Pool>, Receiver<Event>) {
     let content = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(content.path().join("a.txt"), "text").expect("a file");
     std::fs::write(content.path().join("large.bin"), vec![b'x'; LARGE]).expect("a file");
@@ -69,7 +78,7 @@ fn pool_with(change: impl FnOnce(&mut Settings)) -> (TempDir, Arc<Pool>, Receive
     change(&mut settings);
     let shutdown = Arc::new(Shutdown::new().expect("a descriptor"));
     let (sender, events) = unbounded();
-    let pool = Pool::new(settings, Arc::new(site), None, shutdown, sender).expect("descriptors");
+    let pool = Pool::new(settings, Arc::new(site), observer, shutdown, sender).expect("descriptors");
     (content, Arc::new(pool), events)
 }
 

@@ -6,6 +6,7 @@ use super::read_buffer::ReadBuffer;
 use super::{Connection, Inner, Pool, State, Worker, send};
 use crate::http::Refusal;
 use crate::limits::STALL_PROGRESS;
+use crate::ops::record::Outcome;
 use crate::serve::pool::Next;
 
 /// A head that is unfinished for this long comes from a slow sender. Some clients send it in
@@ -75,10 +76,15 @@ impl Connection {
     /// (socket(7), SO_LINGER).
     pub(in crate::serve) fn reset(&mut self, pool: &Pool) -> Next {
         let unacknowledged = pool.send_queues.unacknowledged(&self.socket).unwrap_or_default();
-        match &mut self.inner.state {
-            State::Sending(exchange) => exchange.subtract_unacknowledged(unacknowledged),
-            State::Lingering { log_line: Some(line), .. } => line.sent = line.sent.saturating_sub(unacknowledged),
-            _ => {}
+        let record = match &mut self.inner.state {
+            State::Sending(exchange) => exchange.record(),
+            State::Lingering { recording, .. } => recording.as_deref_mut().map(|recording| &mut **recording),
+            State::Idle { .. } | State::Reading => None,
+        };
+        if let Some(record) = record {
+            // The socket took these bytes, but the client did not.
+            record.sent = record.sent.saturating_sub(unacknowledged);
+            record.outcome = Outcome::TimedOut;
         }
         // If it fails, the kernel forgets later.
         let _ = self.socket.set_linger(Some(Duration::ZERO));

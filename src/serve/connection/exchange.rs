@@ -10,7 +10,7 @@ use crate::http::framing::{self, Discard};
 use crate::http::target::{self, Path};
 use crate::http::{Method, Refusal, Request, Response, head};
 use crate::limits::{LINGER_TIME, STALL_PROGRESS};
-use crate::ops::access_log::{Line, Peer};
+use crate::ops::record::{Outcome, Peer, Record, Recording};
 use crate::serve::pool::{DiskPermit, Next, Pool, Worker};
 use crate::site::{Content, Found, Lookup, NotFound, WouldBlock};
 
@@ -21,8 +21,8 @@ pub(in crate::serve) struct Exchange<C> {
     /// What was sent when the client last showed that it is alive.
     sent_before: u64,
     then: Then,
-    /// Ends in the access log with the exchange, however that ends.
-    log_line: Option<Box<Line>>,
+    /// Goes to the observer with the end of the exchange, however it ends.
+    recording: Option<Box<Recording>>,
 }
 
 /// What comes after an answer.
@@ -58,9 +58,10 @@ impl<C: Send + 'static> Exchange<C> {
             (true, _) => Then::NextRequest { to_drop: Discard::NOTHING },
             (false, _) => Then::Linger(pool.settings.stall_timeout),
         };
-        let log = pool.log.as_ref();
-        let log_line = log.map(|log| log.begin(peer, head::first_line(request_head), Some(request), response.status));
-        Ok(Exchange::new(response, content, then, log_line, pool, now))
+        let request_line = head::first_line(request_head);
+        let record = |observer| Recording::new(observer, peer, request_line, Some(request), arrived, &response);
+        let recording = pool.observer.as_ref().map(record);
+        Ok(Exchange::new(response, content, then, recording, pool, now))
     }
 
     /// An error response to a request that could not be parsed, or was not read; the connection
@@ -71,15 +72,16 @@ impl<C: Send + 'static> Exchange<C> {
         if request_line.starts_with(b"HEAD ") {
             response = response.without_body();
         }
-        let log_line = pool.log.as_ref().map(|log| log.begin(peer, request_line, None, response.status));
-        Exchange::new(response, None, Then::Linger(LINGER_TIME), log_line, pool, SystemTime::now())
+        let record = |observer| Recording::new(observer, peer, request_line, None, Instant::now(), &response);
+        let recording = pool.observer.as_ref().map(record);
+        Exchange::new(response, None, Then::Linger(LINGER_TIME), recording, pool, SystemTime::now())
     }
 
     fn new(
         response: Response,
         content: Option<Content>,
         then: Then,
-        log_line: Option<Line>,
+        recording: Option<Recording>,
         pool: &Pool<C>,
         now: SystemTime,
     ) -> Self {
@@ -87,28 +89,32 @@ impl<C: Send + 'static> Exchange<C> {
         let persistent = matches!(then, Then::NextRequest { .. });
         response.write_head(&mut head, persistent, pool.settings.cors.as_ref(), now);
         let transfer = Transfer::new(head.into_bytes(), response.body, content, pool);
-        Exchange { transfer, sent_before: 0, then, log_line: log_line.map(Box::new) }
+        Exchange { transfer, sent_before: 0, then, recording: recording.map(Box::new) }
     }
 
     /// Sends until all is sent, something would block, or the quantum is spent.
     pub fn send(&mut self, socket: &Socket, worker: &mut Worker<C>) -> Result<(), Next> {
         let progress = self.transfer.advance(socket, worker);
-        if let Some(line) = &mut self.log_line {
-            line.sent = self.transfer.content_sent();
+        if let Some(record) = self.recording.as_deref_mut() {
+            record.sent = self.transfer.content_sent();
+            if self.transfer.sent() > 0 {
+                record.first_byte.get_or_insert_with(Instant::now);
+            }
+            if progress.is_ok() {
+                record.outcome = Outcome::Complete;
+            }
         }
         progress
     }
 
-    /// The line of the access log, for what happens to the answer after all of it is sent.
-    pub fn take_log_line(&mut self) -> Option<Box<Line>> {
-        self.log_line.take()
+    /// The record, for what happens to the answer after all of it is sent.
+    pub fn take_recording(&mut self) -> Option<Box<Recording>> {
+        self.recording.take()
     }
 
-    /// Does not count these bytes as sent: the socket took them, but the client did not.
-    pub fn subtract_unacknowledged(&mut self, bytes: u64) {
-        if let Some(line) = &mut self.log_line {
-            line.sent = line.sent.saturating_sub(bytes);
-        }
+    /// The record, for how the exchange ends.
+    pub fn record(&mut self) -> Option<&mut Record> {
+        self.recording.as_deref_mut().map(|recording| &mut **recording)
     }
 
     /// What comes when all is sent.

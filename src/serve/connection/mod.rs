@@ -27,7 +27,7 @@ use crate::http::framing::Discard;
 use crate::http::head::{self, Parsed};
 use crate::http::{Refusal, chunked};
 use crate::limits::{LINGER_BYTES_MAX, LINGER_TIME};
-use crate::ops::access_log::{Line, Peer};
+use crate::ops::record::{Peer, Recording};
 
 mod deadlines;
 pub(in crate::serve) mod exchange;
@@ -83,7 +83,7 @@ enum State {
     Lingering {
         left: u64,
         time: Duration,
-        log_line: Option<Box<Line>>,
+        recording: Option<Box<Recording>>,
     },
 }
 
@@ -228,7 +228,7 @@ impl Connection {
             }
             // The answer said that the connection goes on, as the length was not known then.
             Err(chunked::Error::TooLong) => {
-                Some(State::Lingering { left: LINGER_BYTES_MAX, time: LINGER_TIME, log_line: None })
+                Some(State::Lingering { left: LINGER_BYTES_MAX, time: LINGER_TIME, recording: None })
             }
         }
     }
@@ -321,6 +321,6 @@ fn send(exchange: &mut Exchange, socket: &Socket, worker: &mut Worker) -> Result
     exchange.send(socket, worker)?;
     Ok(match exchange.then() {
         Then::NextRequest { to_drop } => State::Idle { to_drop },
-        Then::Linger(time) => State::Lingering { left: LINGER_BYTES_MAX, time, log_line: exchange.take_log_line() },
+        Then::Linger(time) => State::Lingering { left: LINGER_BYTES_MAX, time, recording: exchange.take_recording() },
     })
 }

@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::settings::Settings;
 use crate::limits::{FEW_TRANSFERS, SHED_MAX, UNFINISHED_HEADS_MAX};
-use crate::ops::AccessLog;
+use crate::ops::Observer;
 use crate::site::{FileSystem, Site, WouldBlock};
 
 pub(in crate::serve) mod admission;
@@ -124,7 +124,7 @@ pub(in crate::serve) type ContentFile<C> = disk::ContentFile<Waiter<C>>;
 pub(in crate::serve) struct Pool<C> {
     pub settings: Settings,
     pub site: Arc<Site>,
-    pub log: Option<AccessLog>,
+    pub observer: Option<Arc<dyn Observer>>,
     pub shutdown: Arc<Shutdown>,
     /// Where workers park connections.
     pub active: PollInbox<Parked<C>>,
@@ -167,7 +167,7 @@ impl<C: Send + 'static> Pool<C> {
     pub fn new(
         settings: Settings,
         site: Arc<Site>,
-        log: Option<AccessLog>,
+        observer: Option<Arc<dyn Observer>>,
         shutdown: Arc<Shutdown>,
         events: Sender<Event>,
     ) -> io::Result<Self> {
@@ -193,7 +193,7 @@ impl<C: Send + 'static> Pool<C> {
             blocked: Quota::new(settings.workers.get() / 2),
             settings,
             site,
-            log,
+            observer,
             shutdown,
             active,
             inactive,
