@@ -23,7 +23,7 @@
 //! `serve/connection/mod.rs`, the life of a connection.
 //!
 //! ```text
-//!            accept                recv                       park (no progress, others wait)
+//!            accept                recv            park (the client sends or takes no more)
 //!  clients ─────────▶ acceptor ─▶ channel ─▶ worker ×N ────────────────────────▶ two pollers
 //!                                   ▲          │  keep-alive loop, pread → send        │
 //!                                   └──────────┴───────────────────────────────────────┘

@@ -10,6 +10,14 @@
 //! | `listener` | the listening sockets |
 //! | `pool` | what the threads share, without knowing what a connection is |
 //! | `settings` | how to serve |
+//!
+//! A connection that cannot go on waits in one of three places:
+//!
+//! | for | where | until |
+//! |---|---|---|
+//! | its client, briefly | in the worker: `receive`, `transfer::send_once` | 5 ms have passed |
+//! | its client | in poll(2) of a poller, sent there by `worker` | it is ready, or its deadline |
+//! | the disk | in `pool::disk` | a permit is free, the client leaves, or its deadline |
 
 use std::io;
 use std::sync::Arc;

@@ -1,4 +1,8 @@
 //! Opens files beneath the content folder: with openat2(2), or step by step if the rules need more.
+//!
+//! Three checks keep a request inside the folder. `http::target` refuses a target whose `..` climbs
+//! above it (400). The kernel (RESOLVE_BENEATH) and [`Walk`] refuse absolute links and those that
+//! lead outside: both fail with XDEV, which becomes 404. The rules then judge the real path.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -23,8 +27,8 @@ pub struct Opened {
 }
 
 impl Root {
-    /// Opens a normalised path relative to the root. Symbolic links are followed as long as they
-    /// stay beneath the root. If the rules cannot judge the path by its text, its real names are
+    /// Opens a normalised path relative to the root. Relative symbolic links are followed as long
+    /// as they stay beneath the root. If the rules cannot judge the path by its text, its real names are
     /// looked up.
     pub fn open_beneath(&self, relative: &[u8], lookup: Lookup, rules: Rules) -> Result<Opened, Failure> {
         let mount = self.mounts.of(relative);
@@ -53,6 +57,7 @@ impl Root {
             Err(Errno::AGAIN) if lookup == Lookup::CachedOnly => Err(Failure::WouldBlock(needed)),
             Err(Errno::LOOP) if scope == Scope::Mount => Err(Failure::WouldBlock(FileSystem::BEHIND_LINK)),
             Err(Errno::LOOP) => {
+                // Whatever fails here, the walk finds out why: XDEV where a link leads outside.
                 if let Some(fd) = open(BENEATH).ok().filter(|_| self.has_proc) {
                     let real_path = self.real_path(&fd)?;
                     let opened = self.opened(fd, scope, Some(real_path.clone()))?;
