@@ -28,8 +28,8 @@ pub struct Opened {
 
 impl Root {
     /// Opens a normalised path relative to the root. Relative symbolic links are followed as long
-    /// as they stay beneath the root. If the rules cannot judge the path by its text, its real names are
-    /// looked up.
+    /// as they stay beneath the root. If the rules cannot judge the path by its text, its real
+    /// names are looked up.
     pub fn open_beneath(&self, relative: &[u8], lookup: Lookup, rules: Rules) -> Result<Opened, Failure> {
         let mount = self.mounts.of(relative);
         let needed = mount.unwrap_or(self.file_system);
