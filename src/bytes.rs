@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_people_write() {
+    fn parses_what_people_write() {
         for (text, bytes) in [
             ("0", 0),
             ("5242880", 5_242_880),
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_amount() {
+    fn refuses_what_is_not_a_size() {
         for text in
             ["", "MiB", "-1", "+5", "5.5MiB", "5 parts", "0x10", "18446744073709551616", "18446744073709551615KiB", "é"]
         {

@@ -58,7 +58,7 @@ pub const CACHED_FILE_MAX: usize = 16 * 1024;
 pub const FILE_CACHE_MAX: usize = 2 * 1024 * 1024;
 
 /// Descriptors that may pin cached files and their folders under this limit of open files; below
-/// 1,024 connections need them more. Other cached files are validated by resolving their path,
+/// 1,024, connections need them more. Other cached files are validated by resolving their path,
 /// which costs about 1 µs more.
 pub const fn pinned_descriptors_max(open_files_max: Option<u64>) -> usize {
     match open_files_max {
@@ -79,8 +79,8 @@ pub const LEASE_WAIT: Duration = Duration::from_secs(5);
 /// the listen backlog.
 pub const SHED_MAX: usize = 256;
 
-/// The least that [`SHED_MAX`] is reduced to: a low `--max-connections` is no reason to keep others
-/// waiting.
+/// Lower bound of [`SHED_MAX`], which shrinks with a low `--max-connections`: others should not
+/// wait long for their 503.
 pub const SHED_MIN: usize = 16;
 
 /// The listen backlog (listen(2)); std's 128 is too small for a burst of 500 connections.

@@ -1,4 +1,4 @@
-//! Several ranges in one answer: `multipart/byteranges` (RFC 9110 section 14.6, RFC 2046 section
+//! Several ranges in one response: `multipart/byteranges` (RFC 9110 section 14.6, RFC 2046 section
 //! 5.1).
 
 use std::ops::Range;
@@ -6,14 +6,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::segment::Segment;
 
-/// A boundary between the parts. The author of the file cannot have known the nanosecond of this
-/// answer.
+/// A boundary between parts. It cannot occur in the file, whose author could not know the
+/// nanosecond of this response.
 pub fn boundary(now: SystemTime) -> String {
     let time = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("part-of-reeld-{:032x}", time.as_nanos())
 }
 
-/// These ranges of a file of `total` bytes, each behind its own little head, and what ends them.
+/// The parts for these ranges of a file of `total` bytes, each with its own header, and the closing
+/// boundary.
 pub fn segments(ranges: Vec<Range<u64>>, total: u64, content_type: &str, boundary: &str) -> Vec<Segment> {
     let part = |bytes: Range<u64>| {
         let (first, last) = (bytes.start, bytes.end - 1);

@@ -1,5 +1,5 @@
-//! The answer as a value, decided whole before a byte of it is written (RFC 9110 sections 8, 14 and
-//! 15).
+//! The response as a value, decided in full before a byte of it is written (RFC 9110 sections 8, 14
+//! and 15).
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -19,7 +19,7 @@ use super::status::{Refusal, Status};
 use super::target;
 use super::validators::Validators;
 
-/// What the answers say about a file.
+/// What responses say about a file.
 #[derive(Clone, Debug)]
 pub struct Representation {
     pub validators: Validators,
@@ -27,12 +27,12 @@ pub struct Representation {
     pub content_type: Cow<'static, str>,
 }
 
-/// A complete answer.
+/// A complete response.
 #[derive(Debug)]
 pub struct Response {
     pub status: Status,
     pub body: Vec<Segment>,
-    /// Whether the connection must end after this answer, whatever the client wants.
+    /// Whether the connection must close after this response, even if the client wants to keep it.
     pub close: bool,
     content_type: Option<Cow<'static, str>>,
     content_length: Option<u64>,
@@ -40,21 +40,21 @@ pub struct Response {
     validators: Option<Validators>,
     location: Option<String>,
     allow: bool,
-    /// Whether it answers a browser that asks whether a page may send the real request.
+    /// Whether it answers a CORS preflight request.
     preflight: bool,
     retry_after: Option<Duration>,
 }
 
 #[derive(Debug)]
 struct ContentRange {
-    /// None where the range asked for does not exist.
+    /// None if the requested range does not exist.
     part: Option<Range<u64>>,
     total: u64,
 }
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// When a client may come again that was told 503.
+/// `Retry-After` of a 503.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Response {
@@ -84,7 +84,7 @@ impl Response {
         Response { body, content_length, ..Response::new(status) }
     }
 
-    /// The answer to a request that is not answered with a file.
+    /// The response to a request that is refused.
     pub fn refusal(refusal: Refusal) -> Self {
         Response {
             close: refusal.close,
@@ -93,13 +93,13 @@ impl Response {
         }
     }
 
-    /// The answer that names the right address of a folder.
+    /// A redirect to the right address of a folder.
     pub fn redirect(location: String) -> Self {
         let text = Response::text(Status::MovedPermanently, "The address of a folder ends in a slash.");
         Response { location: Some(location), ..text }
     }
 
-    /// The answer to a method that does not ask for a file; None for GET and HEAD.
+    /// The response to a method other than GET and HEAD; None for those two.
     pub fn to_method(request: &Request) -> Option<Self> {
         let answer = match request.method {
             Method::Get | Method::Head => return None,
@@ -116,7 +116,7 @@ impl Response {
         Some(target::check(request.method, request.target).map_or_else(Response::refusal, |()| answer))
     }
 
-    /// The answer to a GET or HEAD of an existing resource.
+    /// The response to a GET or HEAD of an existing resource.
     pub fn of(request: &Request, file: Representation, parts: &Parts, now: SystemTime) -> Self {
         let validators = file.validators;
         match precondition::evaluate(request, &validators, now) {
@@ -125,7 +125,7 @@ impl Response {
                 Response::text(Status::PreconditionFailed, "The file is not the one that the request is about.")
             }
             Verdict::Proceed => {
-                // RFC 9110 section 14.2: a Range counts for GET alone.
+                // Range applies to GET only (RFC 9110 section 14.2).
                 let ranged = request.method == Method::Get && precondition::if_range_matches(request, &validators, now);
                 let wanted = if ranged { request.only("range").and_then(range::parse) } else { None };
                 Response::selected(parts.select(wanted.as_deref(), validators.size()), file, now)
@@ -143,8 +143,7 @@ impl Response {
                 let content_range = Some(ContentRange { part: Some(part.clone()), total });
                 (Response { content_range, ..bytes_of_file(part, Status::PartialContent) }, content_type)
             }
-            // Content-Range stands with each part, and never in the head (RFC 9110 section
-            // 15.3.7.2).
+            // Content-Range goes with each part, never in the head (RFC 9110 section 15.3.7.2).
             Selection::Several(ranges) => {
                 let boundary = multipart::boundary(now);
                 let segments = multipart::segments(ranges, total, &content_type, &boundary);
@@ -159,7 +158,7 @@ impl Response {
         Response { content_type: Some(content_type), validators: Some(validators), ..response }
     }
 
-    /// The same answer to HEAD: all fields, no content (RFC 9110 section 9.3.2).
+    /// The same response to HEAD: all fields, no content (RFC 9110 section 9.3.2).
     pub fn without_body(mut self) -> Self {
         self.body.clear();
         self
@@ -176,9 +175,10 @@ impl Response {
     }
 
     /// Writes the head; the body is for the caller to send. `persistent` says whether the
-    /// connection goes on.
+    /// connection stays open.
     pub fn write_head(&self, out: &mut String, persistent: bool, cors: Option<&Cors>, now: SystemTime) {
-        // RFC 9112 section 4; the version is ours, not the client's (RFC 9110 section 6.2).
+        // The version in the status line (RFC 9112 section 4) is ours, not the client's (RFC 9110
+        // section 6.2).
         out.extend(["HTTP/1.1 ", self.status.line(), "\r\nDate: "]);
         date::with_text(now, |date| out.push_str(date));
         out.extend(["\r\nConnection: ", if persistent { "keep-alive" } else { "close" }]);
@@ -242,7 +242,7 @@ mod tests {
         text
     }
 
-    /// The answer to a request for a file of 250 bytes in parts of 100.
+    /// The response to a request for a file of 250 bytes in parts of 100.
     fn answer(method: &str, fields: &str) -> String {
         let head = format!("{method} / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
         let validators = Validators::File { size: 250, modified: now() - Duration::from_secs(5) };
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unsatisfiable_range_tells_the_size() {
+    fn a_416_has_the_size_and_no_entity_tag() {
         let text = answer("GET", "Range: bytes=250-\r\n");
         assert!(text.starts_with("HTTP/1.1 416 Range Not Satisfiable\r\n"));
         assert!(text.contains("Content-Range: bytes */250\r\n"));
@@ -336,7 +336,7 @@ mod tests {
         assert!(!written(Response::refusal(refusal).without_body(), false).ends_with("Because.\n"));
     }
 
-    /// The answer to a request for no file.
+    /// The response to a method other than GET and HEAD, as written.
     fn to_method(method: &str, fields: &str, cors: Option<&str>) -> Option<String> {
         let head = format!("{method} / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
         let cors: Option<Cors> = cors.map(|origin| origin.parse().expect("an origin"));
@@ -347,9 +347,9 @@ mod tests {
     }
 
     #[test]
-    fn other_methods_hear_what_is_allowed() {
+    fn methods_other_than_get_and_head_have_their_own_responses() {
         let allow = "Allow: GET, HEAD, OPTIONS\r\n";
-        let options = to_method("OPTIONS", "", None).expect("OPTIONS has its own answer");
+        let options = to_method("OPTIONS", "", None).expect("OPTIONS has its own response");
         assert!(options.starts_with("HTTP/1.1 204 No Content\r\n") && options.contains(allow));
         assert!(!options.contains("Content-Length"), "RFC 9110 section 8.6");
         let post = to_method("POST", "", None).expect("POST is refused");
@@ -359,9 +359,9 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_other_sites_hear_what_they_may() {
+    fn cors_fields_are_written_only_if_an_origin_is_allowed() {
         let preflight = "Origin: https://a\r\nAccess-Control-Request-Method: GET\r\n";
-        let answer = to_method("OPTIONS", preflight, Some("https://a")).expect("OPTIONS has its own answer");
+        let answer = to_method("OPTIONS", preflight, Some("https://a")).expect("OPTIONS has its own response");
         assert!(answer.contains(
             "Access-Control-Allow-Origin: https://a\r\n\
              Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n\
@@ -374,11 +374,11 @@ mod tests {
             "Access-Control-Allow-Origin: *\r\n\
              Access-Control-Expose-Headers: Content-Range, Content-Length, Accept-Ranges, ETag\r\n"
         ));
-        assert!(!to_method("OPTIONS", preflight, None).expect("an answer").contains("Access-Control"));
+        assert!(!to_method("OPTIONS", preflight, None).expect("a response").contains("Access-Control"));
     }
 
     #[test]
-    fn a_file_of_the_future_is_as_new_as_the_answer() {
+    fn a_modification_time_in_the_future_becomes_the_date_of_the_response() {
         let text = written(
             Response {
                 validators: Some(Validators::File { size: 1, modified: now() + RETRY_AFTER }),

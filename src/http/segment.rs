@@ -1,9 +1,9 @@
-//! What follows the head of an answer on the wire is a list of segments.
+//! A response body is a list of segments.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Text, or bytes of the representation that was asked for.
+/// Text, or a byte range of the requested representation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Segment {
     Text(Cow<'static, str>),

@@ -1,27 +1,27 @@
-//! Validators: what tells one version of a representation from another (RFC 9110 section 8.8).
+//! Validators: what distinguishes versions of a representation (RFC 9110 section 8.8).
 
 use std::hash::{DefaultHasher, Hasher};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::date;
 
-/// Seconds until no later change can have the same date. RFC 9110 section 8.8.2.2 asks for one
+/// Seconds after which no later change can get the same date. RFC 9110 section 8.8.2.2 asks for one
 /// second; the other covers the clock of the file system, which lags by up to a tick of 10 ms.
 const SECONDS_TO_SETTLE: u64 = 2;
 
 /// The validators of a representation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validators {
-    /// Of a file of this size.
+    /// A file of this size and modification time.
     File { size: u64, modified: SystemTime },
-    /// Of content that was generated, of this size and digest. It has no date.
+    /// Generated content of this size and digest; it has no date.
     Generated { size: u64, digest: u64 },
 }
 
 impl Validators {
     /// The validators of generated content.
     pub fn generated(content: &[u8]) -> Self {
-        // With fixed keys, so that the tag outlives the process.
+        // `DefaultHasher` has fixed keys, so the tag outlives the process.
         let mut hasher = DefaultHasher::new();
         hasher.write(content);
         Validators::Generated { size: content.len() as u64, digest: hasher.finish() }
@@ -42,7 +42,7 @@ impl Validators {
         }
     }
 
-    /// A strong entity tag. That of a file consists of size and modification time in nanoseconds,
+    /// A strong entity tag. A file's consists of its size and its modification time in nanoseconds,
     /// so replicas of a folder agree.
     pub fn entity_tag(&self) -> String {
         let mut tag = String::with_capacity(32);
@@ -86,8 +86,7 @@ impl Validators {
     }
 }
 
-/// Writes a number in hexadecimal. `{:x}` showed up in the profile of a request, as every entity
-/// tag has two.
+/// Writes a number in hexadecimal. `{:x}` showed up in profiles, because every entity tag has two.
 fn push_hexadecimal(out: &mut String, number: u128) {
     let places = (u128::BITS - (number | 1).leading_zeros()).div_ceil(4);
     out.extend((0..places).rev().filter_map(|place| char::from_digit((number >> (4 * place)) as u32 & 15, 16)));

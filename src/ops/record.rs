@@ -1,4 +1,4 @@
-//! What became of an exchange, for those that observe them.
+//! The record of an exchange, for its observer.
 
 use std::fmt::Debug;
 use std::net::IpAddr;
@@ -9,35 +9,35 @@ use std::time::Instant;
 use crate::http::{Request, Response, Status};
 use crate::limits::LOG_FIELD_MAX;
 
-/// The address of a client, as it is shown.
+/// A client's address, as it is shown.
 #[derive(Clone, Debug)]
 pub struct Peer(pub Arc<str>);
 
 impl Peer {
-    /// Of an IPv4 client of an IPv6 listener the IPv4 address is shown.
+    /// An IPv4 client of an IPv6 listener is shown with its IPv4 address.
     pub fn new(address: IpAddr) -> Self {
         Peer(address.to_canonical().to_string().into())
     }
 }
 
-/// One request and its answer. Texts of the client are cut to [`LOG_FIELD_MAX`] bytes.
+/// One request and its response. Text from the client is cut to [`LOG_FIELD_MAX`] bytes.
 #[derive(Debug)]
 pub struct Record {
     pub client: Peer,
-    /// The request line as it came; of a request that could not be read, what came of it.
+    /// The request line as received; what arrived of it if the request could not be read.
     pub request_line: Vec<u8>,
     pub referer: Vec<u8>,
     pub user_agent: Vec<u8>,
     pub status: Status,
-    /// Bytes of content that the head announced.
+    /// Bytes of the response body.
     pub promised: u64,
-    /// Bytes of content that the client took.
+    /// Bytes of the response body that the client took.
     pub sent: u64,
     /// The part of the representation in a 206.
     pub range: Option<Range<u64>>,
     /// Upper bound on when the first byte of the request arrived.
     pub arrived: Instant,
-    /// When the first byte of the answer was sent, if it was.
+    /// When the first byte of the response was sent, if it was.
     pub first_byte: Option<Instant>,
     pub outcome: Outcome,
 }
@@ -49,17 +49,17 @@ pub enum Outcome {
     Complete,
     /// The client left, the server ended, or the file could not be read to its end.
     Aborted,
-    /// The client took next to nothing for too long, or the disk did not answer.
+    /// The client took next to nothing for too long, or no disk permit came in time.
     TimedOut,
 }
 
-/// What takes note of the exchanges. It is called by workers and must not block.
+/// Observes exchanges. Workers and pollers call it, so it must not block.
 pub trait Observer: Debug + Send + Sync {
-    /// Called once for each exchange, when it has ended in any way.
+    /// Called once for each exchange when it ends, however it ends.
     fn observe(&self, record: &Record);
 }
 
-/// The record of an exchange under way; the observer has it when this is dropped.
+/// The record of an exchange under way; dropping it hands it to the observer.
 #[derive(Debug)]
 pub struct Recording {
     record: Record,
@@ -67,7 +67,7 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Without a `request` there was none that could be read.
+    /// `request` is None if it could not be read.
     pub fn new(
         observer: &Arc<dyn Observer>,
         client: &Peer,

@@ -1,5 +1,5 @@
-//! The acceptor: takes connections from the listening sockets into the channel. It reads no byte
-//! and never ends on an error.
+//! The acceptor: moves connections from the listening sockets into the channel. It reads nothing
+//! and survives every error.
 
 use std::io;
 use std::net::TcpListener;
@@ -13,20 +13,19 @@ use super::connection::{Connection, Pool, Wakeup};
 use super::listener::Listener;
 use super::pool::quota::Slot;
 
-/// How long to wait before the next try when the system is out of descriptors or memory: doubled
-/// from the first to the last of these while it goes on.
+/// First and longest delay before accepting again after descriptors or memory ran out; it doubles
+/// in between.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
 
-/// How long to wait before the next look at the backlog while the server is busy, so that it finds
-/// several connections, and their requests with them. Measured on 2 processors: half as long
-/// gathers too few, twice as long no more.
+/// Delay between checks of the backlog while the server is busy, so that each finds several
+/// connections and their requests. Measured on 2 processors: half of it gathers too few, double no
+/// more.
 const SLEEP: Duration = Duration::from_micros(200);
 
-/// How many idle connections are closed for each try that fails for want of descriptors or memory.
+/// Idle connections evicted for each accept that fails for lack of descriptors or memory.
 const EVICTED_FOR_EACH_FAILURE: usize = 8;
 
-/// Accepts until the server shuts down, then takes what is left in the backlogs and closes the
-/// sockets.
+/// Accepts until the server drains, then empties the backlogs and closes the sockets.
 pub(super) fn accept(pool: &Pool, listener: Listener, own: Slot) {
     let Listener(sockets) = listener;
     let mut back_off = BACK_OFF.0;
@@ -35,7 +34,7 @@ pub(super) fn accept(pool: &Pool, listener: Listener, own: Slot) {
             Ok(_) if pool.shutdown.is_draining() => break,
             Ok(accepted) => {
                 back_off = BACK_OFF.0;
-                // One client that connects again and again is served at once, however busy the
+                // A client that reconnects for each request is served at once, however busy the
                 // server is.
                 let is_busy = accepted > 1 && pool.load().is_busy();
                 let (sockets, limit) = if is_busy { (&[][..], Some(SLEEP)) } else { (&*sockets, None) };
@@ -47,7 +46,7 @@ pub(super) fn accept(pool: &Pool, listener: Listener, own: Slot) {
                 }
                 pool.inactive.evict_idle(EVICTED_FOR_EACH_FAILURE);
                 evict_shed(pool);
-                // Not on the sockets: they stay readable, and the acceptor would spin.
+                // Not on the sockets: they stay readable, so the acceptor would spin.
                 wait(pool, &[], Some(back_off));
                 if pool.shutdown.is_draining() {
                     break;
@@ -64,8 +63,8 @@ pub(super) fn accept(pool: &Pool, listener: Listener, own: Slot) {
     pool.inactive.wake();
 }
 
-/// Accepts from all sockets in turn until their backlogs are empty, and returns how many. Fails
-/// only where waiting may help.
+/// Accepts from all sockets in turn until their backlogs are empty, and returns the number
+/// accepted. Fails only on errors that waiting may clear.
 fn accept_all(pool: &Pool, sockets: &[TcpListener]) -> io::Result<usize> {
     let mut accepted = 0;
     loop {
@@ -86,7 +85,7 @@ fn accept_all(pool: &Pool, sockets: &[TcpListener]) -> io::Result<usize> {
     }
 }
 
-/// Accepts a connection if there is one, and returns whether there was.
+/// Accepts one connection; false if the backlog is empty.
 fn accept_one(pool: &Pool, socket: &TcpListener) -> io::Result<bool> {
     match socket.accept() {
         Ok((stream, peer)) => {
@@ -101,26 +100,24 @@ fn accept_one(pool: &Pool, socket: &TcpListener) -> io::Result<bool> {
         Err(error) => match Errno::from_io_error(&error) {
             Some(Errno::AGAIN) => Ok(false),
             Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Err(error),
-            // The connection failed before it was accepted (accept(2)); the next one is another
-            // matter.
+            // This connection failed before it was accepted (accept(2)); the next one may not.
             _ => Ok(true),
         },
     }
 }
 
-/// Lets connections beyond the limit make room: a client that says nothing must not keep others
-/// from reading that there are too many.
+/// Asks the pollers to close connections over the limit: silent clients must not keep others from
+/// their 503.
 fn evict_shed(pool: &Pool) {
     pool.active.evict_shed();
     pool.inactive.evict_shed();
 }
 
-/// Waits for the end of the server, for a connection to one of the sockets, and no longer than
-/// `limit`.
+/// Waits for shutdown or a connection on one of the sockets, at most for `limit`.
 fn wait(pool: &Pool, sockets: &[TcpListener], limit: Option<Duration>) {
     let mut awaited = vec![PollFd::from_borrowed_fd(pool.shutdown.as_fd(), PollFlags::IN)];
     awaited.extend(sockets.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
     let limit = limit.map(|limit| Timespec::try_from(limit).expect("a fraction of a second fits"));
-    // An interrupted wait is a wait that ended early.
+    // An interrupted wait only ends early.
     let _ = poll(&mut awaited, limit.as_ref());
 }

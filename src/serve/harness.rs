@@ -1,5 +1,5 @@
-//! A connection without a network and without threads: what a client says goes in, what it hears
-//! comes out. For tests that want the same to happen every time, and for the fuzzer.
+//! A connection without network or threads: the client's bytes go in, the server's come out. For
+//! deterministic tests and for the fuzzer.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
@@ -20,27 +20,27 @@ use crate::bytes::Bytes;
 use crate::http::range::{PartPolicy, Parts};
 use crate::site::{AccessRules, Site};
 
-/// A server whose every step a test takes itself.
+/// A server that a test drives step by step.
 pub struct Harness {
     pool: Arc<Pool>,
 }
 
-/// What a client heard.
+/// What a client received.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Transcript {
     pub bytes: Vec<u8>,
-    /// Whether the server had ended the connection before the client did.
+    /// Whether the server closed the connection before the client did.
     pub ended: bool,
 }
 
-/// Bytes of a part here.
+/// Part size in bytes.
 pub const PART: u64 = 100;
 
-/// What must never be heard.
+/// Text that no response may contain.
 pub const SECRET: &str = "the secret";
 
-/// Writes what a harness serves into an empty folder. The files are as old every time, so their
-/// tags are the same.
+/// Fills an empty folder with what a harness serves. Modification times are fixed, so entity tags
+/// are the same every time.
 pub fn furnish(folder: &Path) -> io::Result<()> {
     for name in ["films", "confidential"] {
         fs::create_dir(folder.join(name))?;
@@ -67,7 +67,7 @@ impl Harness {
         let site = Arc::new(Site::scan(content, access_rules).expect("the folder is there"));
         let second = Duration::from_secs(1);
         let settings = Settings {
-            // A single worker waits for no client.
+            // A single worker never blocks on a client.
             workers: NonZeroUsize::MIN,
             max_connections: 1,
             idle_timeout: second,
@@ -84,11 +84,11 @@ impl Harness {
         Harness { pool: Arc::new(Pool::new(settings, site, None, shutdown, events).expect("descriptors")) }
     }
 
-    /// What a client hears that says this, piece by piece, and then no more. Each piece is received
-    /// and answered as far as it goes before the next is said.
+    /// What a client receives that sends these pieces and then closes its side. Each piece is
+    /// served as far as possible before the next is sent.
     pub fn hears<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Transcript {
         let (mut client, socket) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("descriptors");
-        client.set_nonblocking(true).expect("it is ours");
+        client.set_nonblocking(true).expect("the socket is open");
         let (mut worker, mut read_buffer) = (Worker::new(&self.pool), ReadBuffer::new());
         let permit = self.pool.admission.admit();
         let mut connection = Some(Connection::new(socket, IpAddr::V4(Ipv4Addr::LOCALHOST), permit));
@@ -108,12 +108,12 @@ impl Harness {
         client.shutdown(net::Shutdown::Write).expect("it is open");
         if let Some(connection) = connection {
             let left = self.serve(connection, &mut client, &mut worker, &mut read_buffer, &mut bytes);
-            assert!(left.is_none(), "a client that has said all is waited for");
+            assert!(left.is_none(), "the server waits for a client that has closed its side");
         }
         Transcript { bytes, ended }
     }
 
-    /// Serves until the client has to say more, or the connection has ended.
+    /// Serves until the client must send more or the connection has ended.
     fn serve(
         &self,
         mut connection: Connection,
@@ -126,7 +126,7 @@ impl Harness {
         loop {
             let next = connection.run(wakeup, worker, read_buffer);
             let before = heard.len();
-            // An end or a reset shows in what the server does next.
+            // A reset or the end shows in what the server does next.
             let _ = client.read_to_end(heard);
             wakeup = match next {
                 Next::Requeue => Wakeup::Requeued,

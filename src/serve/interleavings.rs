@@ -1,4 +1,4 @@
-//! What must hold in whatever order the threads run: loom tries them all.
+//! Properties that hold for every interleaving of threads; loom tries them all.
 
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +16,7 @@ use crate::site::{FileSystem, Kind};
 const LOCAL: FileSystem = FileSystem::numbered(0, Kind::Local);
 const REMOTE: FileSystem = FileSystem::numbered(1, Kind::Remote);
 
-/// A queue on which a thread waits, in place of the channel.
+/// A blocking queue, in place of the channel.
 struct Queue<T> {
     items: Mutex<Vec<T>>,
     added: Condvar,
@@ -43,8 +43,8 @@ impl<T> Queue<T> {
     }
 }
 
-/// Three waiters for two file systems on two workers: each is delivered, and every permit comes
-/// back, also through a panic.
+/// Three waiters for two file systems on two workers: each is delivered, and every permit is
+/// released, even by a panic.
 #[test]
 fn no_permit_is_lost_and_no_waiter_is_forgotten() {
     loom::model(|| {
@@ -84,7 +84,7 @@ fn no_permit_is_lost_and_no_waiter_is_forgotten() {
     });
 }
 
-/// An eventfd, of which only what wakes a thread is left.
+/// A model of an eventfd, reduced to waking and resetting.
 struct Bell {
     rung: Mutex<bool>,
     changed: Condvar,
@@ -110,7 +110,7 @@ impl Wake for Bell {
     }
 }
 
-/// A poll thread sleeps only while everything in its inbox has been seen.
+/// A poller sleeps only after it has drained its inbox.
 #[test]
 fn whatever_is_parked_wakes_the_poller() {
     loom::model(|| {
@@ -135,7 +135,7 @@ fn whatever_is_parked_wakes_the_poller() {
     });
 }
 
-/// With one run slot a worker that blocks lets another take the task that it waits for.
+/// With one run slot, a worker that blocks lets another worker run the task that it waits for.
 #[test]
 fn a_blocking_worker_releases_its_run_slot() {
     loom::model(|| {

@@ -10,22 +10,22 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::pool::INLINE_WAIT;
 use crate::limits::{BACKLOG, LINGER_TIME, UNSENT_MAX};
 
-/// Sockets that listen on one port, and whose connections are as the workers need them. There is at
-/// least one.
+/// One or more sockets that listen on one port. Their connections inherit the options that the
+/// workers need.
 #[derive(Debug)]
 pub struct Listener(pub(super) Vec<TcpListener>);
 
-/// How often another port is tried if the system chose one that is taken on another address.
+/// Tries for a port that is free on every address, when the system chooses it.
 const PORT_TRIES: usize = 16;
 
 impl Listener {
-    /// Binds and listens on every address of the host; without a host on all addresses, of IPv6 and
-    /// IPv4. Port 0 lets the system choose one.
+    /// Listens on every address of the host, or without a host on all IPv6 and IPv4 addresses. With
+    /// port 0 the system chooses.
     ///
-    /// Of a host's addresses those that this machine does not have are left out, unless it has none
-    /// of them. Where a client takes nothing of an answer for longer than the stall timeout, the
-    /// kernel ends the connection. Fails if the host cannot be resolved, or an address not be
-    /// listened on (bind(2), listen(2)).
+    /// Addresses that this machine does not have are skipped, unless all of them are missing. The
+    /// kernel closes a connection whose client acknowledges nothing for a little longer than the
+    /// stall timeout. Fails if the host cannot be resolved, or if an address cannot be bound
+    /// (bind(2), listen(2)).
     pub fn bind(host: Option<&str>, port: u16, stall_timeout: Duration) -> io::Result<Self> {
         let Some(host) = host else {
             let socket = match bind((Ipv6Addr::UNSPECIFIED, port).into(), stall_timeout) {
@@ -44,21 +44,21 @@ impl Listener {
         }
     }
 
-    /// Where it listens.
+    /// The addresses of the sockets.
     pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         self.0.iter().map(TcpListener::local_addr).collect()
     }
 }
 
-/// The addresses of a host. Those of localhost are the same everywhere (RFC 6761 section 6.3),
-/// whatever is in /etc/hosts: browsers try both.
+/// Resolves a host. localhost is always both loopback addresses (RFC 6761 section 6.3), whatever
+/// /etc/hosts says, because browsers try both.
 fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     if host.trim_end_matches('.').eq_ignore_ascii_case("localhost") {
         return Ok(vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]);
     }
     let mut addresses: Vec<SocketAddr> = Vec::new();
     for address in (host, port).to_socket_addrs()? {
-        // /etc/hosts may have one twice.
+        // /etc/hosts may list an address twice.
         if !addresses.contains(&address) {
             addresses.push(address);
         }
@@ -66,7 +66,7 @@ fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok(addresses)
 }
 
-/// Listens on all of them, on the same port even if it is 0.
+/// Listens on all addresses, with the same port on each even if it is 0.
 fn bind_all(addresses: &[SocketAddr], stall_timeout: Duration) -> io::Result<Vec<TcpListener>> {
     let mut sockets: Vec<TcpListener> = Vec::new();
     let mut missing = io::Error::from(io::ErrorKind::AddrNotAvailable);
@@ -84,7 +84,7 @@ fn bind_all(addresses: &[SocketAddr], stall_timeout: Duration) -> io::Result<Vec
     if sockets.is_empty() { Err(missing) } else { Ok(sockets) }
 }
 
-/// Whether the machine does not have the address, or no addresses of its kind.
+/// Whether this machine lacks the address or its whole address family.
 fn is_missing(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL))
 }
@@ -92,10 +92,10 @@ fn is_missing(error: &io::Error) -> bool {
 fn bind(address: SocketAddr, stall_timeout: Duration) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if let SocketAddr::V6(address) = address {
-        // Some systems are set up otherwise (ipv6(7), bindv6only).
+        // The system default varies (ipv6(7), bindv6only).
         socket.set_only_v6(!address.ip().is_unspecified())?;
     }
-    // Connections of an earlier run that linger in TIME_WAIT do not stand in the way (socket(7)).
+    // Connections of an earlier run in TIME_WAIT must not prevent the bind (socket(7)).
     socket.set_reuse_address(true)?;
     prepare(&socket, stall_timeout)?;
     socket.bind(&address.into())?;
@@ -103,15 +103,14 @@ fn bind(address: SocketAddr, stall_timeout: Duration) -> io::Result<TcpListener>
     Ok(socket.into())
 }
 
-/// Sets what every connection inherits from the listener (tcp(7), socket(7)), which saves four
-/// system calls for each: no delay of small answers, the longest time that a blocking call may
-/// wait, the limit of unsent bytes. It must be set before the socket listens, or the first
-/// connections would come without it.
+/// Sets the options that connections inherit from the listener (tcp(7), socket(7)), which saves
+/// four system calls each: no delay for small responses, timeouts of blocking calls, the limit of
+/// unsent bytes. They must be set before listen(2), or the first connections lack them.
 fn prepare(socket: &Socket, stall_timeout: Duration) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
-    // Also after we have closed it: the kernel would keep what the client does not take for
-    // minutes. The server itself gives up such a client a little earlier.
+    // This also covers closed sockets, whose unacknowledged bytes the kernel would keep for
+    // minutes. The server's own timeout comes a little earlier.
     socket.set_tcp_user_timeout(Some(stall_timeout + LINGER_TIME))?;
     socket.set_read_timeout(Some(INLINE_WAIT))?;
     socket.set_write_timeout(Some(INLINE_WAIT))?;
@@ -129,10 +128,10 @@ mod tests {
     const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
     #[test]
-    fn connections_inherit_what_the_workers_need() {
+    fn connections_inherit_the_options_of_the_listener() {
         let listener = Listener::bind(Some("127.0.0.1"), 0, STALL_TIMEOUT).expect("a free port");
         let _client = TcpStream::connect(&*listener.addresses().expect("it is bound")).expect("it listens");
-        listener.0[0].set_nonblocking(false).expect("it is ours");
+        listener.0[0].set_nonblocking(false).expect("the socket is open");
         let (stream, _) = listener.0[0].accept().expect("the client has connected");
         let socket = SockRef::from(&stream);
         assert!(socket.tcp_nodelay().expect("an option"));
@@ -145,9 +144,9 @@ mod tests {
     }
 
     #[test]
-    fn without_a_host_it_listens_on_both_kinds_of_addresses() {
+    fn without_a_host_it_listens_on_ipv6_and_ipv4() {
         let listener = Listener::bind(None, 0, STALL_TIMEOUT).expect("a free port");
-        let [address] = *listener.addresses().expect("it is bound") else { panic!("one socket is for both") };
+        let [address] = *listener.addresses().expect("it is bound") else { panic!("one socket serves both") };
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, address.port())).is_ok());
         if address.is_ipv6() {
             assert!(TcpStream::connect((Ipv6Addr::LOCALHOST, address.port())).is_ok());
@@ -169,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_are_missing_are_left_out_unless_all_are() {
+    fn missing_addresses_are_skipped_unless_all_are_missing() {
         let missing = ["192.0.2.1:0", "[2001:db8::1]:0"].map(|address| address.parse().expect("an address"));
         let error = bind_all(&missing, STALL_TIMEOUT).expect_err("these are for documentation (RFC 5737, RFC 3849)");
         assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
@@ -179,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_is_taken_on_another_address_is_in_use() {
+    fn a_port_taken_on_one_address_is_in_use() {
         let taken = bind((Ipv4Addr::new(127, 0, 0, 2), 0).into(), STALL_TIMEOUT).expect("a free port");
         let port = taken.local_addr().expect("it is bound").port();
         let error =

@@ -1,17 +1,17 @@
 //! The server: an acceptor, a channel, a fixed pool of workers, and two pollers.
 //!
-//! Begin with `connection`, the life of a connection, and `connection/exchange`, the road of a
+//! Begin with `connection`, the life of a connection, and `connection/exchange`, the path of a
 //! request. Imports go down only:
 //!
-//! | room | what lives there |
+//! | module | contents |
 //! |---|---|
-//! | `acceptor`, `worker`, `poller` | the threads that let in, serve and watch connections |
-//! | `connection` | states and deadlines of a connection, and the bytes in and out |
+//! | `acceptor`, `worker`, `poller` | the threads that accept, serve and poll connections |
+//! | `connection` | states and deadlines of a connection, its bytes in and out |
 //! | `listener` | the listening sockets |
-//! | `pool` | what the threads share, without knowing what a connection is |
-//! | `settings` | how to serve |
+//! | `pool` | what the threads share, generic over the connection |
+//! | `settings` | limits, timeouts, and how files are sent |
 //!
-//! A connection that cannot go on waits in one of three places:
+//! A connection that makes no progress waits in one of three places:
 //!
 //! | for | where | until |
 //! |---|---|---|
@@ -48,20 +48,20 @@ use connection::Pool;
 use poller::Poller;
 use pool::Event;
 
-/// Threads of a server beside its workers: acceptor and two pollers. The process has five more:
+/// Threads of a server besides its workers: acceptor and two pollers. The process has five more:
 /// main, content, signals, diagnostics, access log.
 pub const THREADS_BESIDE_WORKERS: usize = 3;
 
-/// How long the threads may take to end after connections were cut. One that still waits for a file
-/// system ends with the process.
+/// How long threads may take to end after an abort. One that still waits for a file system ends
+/// with the process.
 const ABORT_TIME: Duration = Duration::from_secs(1);
 
-/// Serves the site on the listener until `stop` says so and the answers under way are finished, or
-/// cut. The process should end then: a thread that waits for a file system that hangs is left
-/// behind.
+/// Serves the site on the listener until `shutdown` drains it and the responses under way are
+/// finished or aborted. The process should exit then: a thread that waits for a hung file system is
+/// left behind.
 ///
-/// Fails where the server cannot begin (no descriptors, no threads), and where it cannot go on,
-/// because a thread that every connection needs has panicked.
+/// Fails if the server cannot start (no descriptors, no threads), or if a thread that every
+/// connection needs has panicked.
 pub fn run(
     settings: &Settings,
     listener: Listener,
@@ -75,7 +75,8 @@ pub fn run(
     wait(threads, &events)
 }
 
-/// Starts all threads and returns how many. Where one cannot be started, those before it go on.
+/// Starts all threads and returns their number. If one cannot be started, those before it keep
+/// running.
 fn start(pool: &Arc<Pool>, listener: Listener) -> io::Result<usize> {
     for number in 1..=pool.settings.workers.get() {
         spawn(pool, format!("worker-{number}"), worker::work)?;
@@ -99,12 +100,12 @@ fn spawn(pool: &Arc<Pool>, name: String, task: impl FnOnce(&Pool) + Send + 'stat
     thread::Builder::new().name(name).spawn(run).map(drop)
 }
 
-/// Tells how a thread ended.
+/// Reports how a thread ended when dropped.
 struct End(Sender<Event>);
 
 impl Drop for End {
     fn drop(&mut self) {
-        // It fails when nothing waits for the threads any more.
+        // Fails if nothing waits for the threads any more.
         let _ = self.0.send(if thread::panicking() { Event::Panicked } else { Event::Ended });
     }
 }
@@ -119,7 +120,7 @@ fn wait(threads: usize, events: &Receiver<Event>) -> io::Result<()> {
         };
         match event {
             Some(Event::Ended) => running -= 1,
-            // Better a server that is started again than one that answers nothing.
+            // Better to end and be restarted than to serve nothing.
             Some(Event::Panicked) => return Err(io::Error::other("a thread that every connection needs has panicked")),
             Some(Event::Aborted) => until = Some(Instant::now() + ABORT_TIME),
             None => {

@@ -1,13 +1,11 @@
-//! A poll thread: waits in poll(2) for the clients of all parked connections, and keeps every
-//! deadline.
+//! A poller: waits in poll(2) for the clients of parked connections and enforces their deadlines.
 //!
-//! It never writes to a client and never touches a file. Connections that are idle or have had
-//! their last answer it closes itself; whatever else it finds ready or late goes back into the
-//! channel, for a worker to deal with.
+//! It never writes to a client and never touches a file. It closes idle and lingering connections
+//! that time out; any other ready or late connection goes back into the channel for a worker.
 //!
-//! A poll that blocks costs half a microsecond for each connection. So that busy connections do not
-//! pay for thousands of idle ones, there are two threads: the *active* poller takes every parked
-//! connection, and hands those without an event for a second to the *inactive* poller. Slow senders
+//! A poll that blocks costs half a microsecond for each connection. Busy connections must not pay
+//! for thousands of idle ones, so there are two pollers: the *active* one takes every parked
+//! connection and hands those without an event for a second to the *inactive* one. Slow senders
 //! stay with the active poller, which polls them together every [`SLOW_LOOK`].
 
 use std::os::fd::AsFd;
@@ -30,27 +28,25 @@ const SLOW_LOOK: Duration = Duration::from_millis(50);
 /// How often connections that wait for a disk permit are polled.
 const DISK_LOOK: Duration = Duration::from_millis(200);
 
-/// How long a client that has closed its side still waits for the disk. A client may close it when
-/// it has sent its last request and read on, but most that do have left, and only a reset that
-/// comes when they are sent something would tell.
+/// How long a connection whose client has closed its sending side may wait for the disk. Some such
+/// clients still read, but most have left, and only a reset in reply to a send would show it.
 const HALF_CLOSED_TIME: Duration = Duration::from_secs(1);
 
-/// How long a connection without an event stays with the active poller, and how often those are
-/// handed on.
+/// How long a connection without an event stays with the active poller, and how often such
+/// connections are handed on.
 const ACTIVE_TIME: Duration = Duration::from_secs(1);
 
-/// Deadlines are kept to this precision, so that many that pass one after the other cost one look
-/// at all.
+/// Precision of deadlines, so that many that pass in a row cost one pass over the connections.
 const TICK: Duration = Duration::from_millis(20);
 
-/// No deadline is looked for later than this.
+/// Longest time between checks of the deadlines.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// Serves one inbox.
 pub(super) struct Poller<'a> {
     pool: &'a Pool,
     inbox: &'a PollInbox<Parked>,
-    /// Where connections without an event for a while go.
+    /// Where connections without an event for [`ACTIVE_TIME`] go; None for the inactive poller.
     inactive: Option<&'a PollInbox<Parked>>,
     parked: Vec<Parked>,
     slow_senders: Vec<Parked>,
@@ -78,7 +74,7 @@ impl<'a> Poller<'a> {
         }
     }
 
-    /// Runs until the server shuts down and the last connection has gone.
+    /// Runs until the server shuts down and the last connection is gone.
     pub fn run(mut self) {
         let mut found_some = false;
         loop {
@@ -112,11 +108,11 @@ impl<'a> Poller<'a> {
         self.inbox.set_active_count(self.parked.len());
     }
 
-    /// When something is due even if no connection is ready.
+    /// When the poll must end even if no connection is ready.
     fn wake_at(&self) -> Instant {
         let slow_senders = (!self.slow_senders.is_empty()).then_some(self.next_slow_look);
         let demotion = (self.inactive.is_some() && !self.parked.is_empty()).then_some(self.next_demotion);
-        // One of the two pollers watches connections that wait for the disk.
+        // Only the active poller watches connections that wait for the disk.
         let waiters = self.inactive.filter(|_| self.pool.disk.has_waiting()).map(|_| self.next_disk_look);
         [slow_senders, demotion, waiters].into_iter().flatten().fold(self.next_deadline, Instant::min)
     }
@@ -149,8 +145,8 @@ impl<'a> Poller<'a> {
         }
     }
 
-    /// Sends back those that wait for a disk permit and should no longer: their client has left, or
-    /// their time is over.
+    /// Requeues connections that should no longer wait for a disk permit: the client has left, the
+    /// deadline has passed, or the server aborts.
     fn look_at_waiters(&self, now: Instant) {
         let cut = self.pool.shutdown.is_aborted();
         let late = self.pool.disk.extract(|waiters| {
@@ -174,8 +170,8 @@ impl<'a> Poller<'a> {
         }
     }
 
-    /// While the server drains: closes idle connections at once, lingering ones soon, and all when
-    /// the time is over.
+    /// While the server drains: closes idle connections at once, lingering ones after
+    /// [`LINGER_TIME`], and all others at the drain timeout.
     fn drain(&mut self) {
         let Pool { shutdown, settings, admission, events, .. } = self.pool;
         if !shutdown.is_draining() {
@@ -201,7 +197,7 @@ impl<'a> Poller<'a> {
         }
     }
 
-    /// Closes idle connections where others need what they hold, the longest idle first.
+    /// Closes as many idle connections as other threads have asked for, the longest idle first.
     fn evict_idle(&mut self) {
         let wanted = self.inbox.take_idle_to_evict();
         if wanted == 0 {
@@ -214,7 +210,7 @@ impl<'a> Poller<'a> {
         for mut parked in idle {
             if closed < wanted {
                 match parked.connection.extend(now, self.pool) {
-                    // It is not idle after all: its client still takes its answer.
+                    // Not idle after all: its client is still taking the last response.
                     Some(deadline) => parked.deadline = deadline,
                     None => {
                         closed += 1;
@@ -226,8 +222,7 @@ impl<'a> Poller<'a> {
         }
     }
 
-    /// Closes the older half of the connections that are beyond the limit, where further ones wait
-    /// to read so.
+    /// Closes the older half of the connections over the limit if others wait for their 503.
     fn evict_shed(&mut self) {
         if !self.inbox.take_shed_to_evict() {
             return;
@@ -239,7 +234,7 @@ impl<'a> Poller<'a> {
         self.parked.extend(kept);
     }
 
-    /// Evicts the oldest unfinished request heads while all of them take too much memory.
+    /// Evicts the oldest unfinished request heads while their total exceeds the limit.
     fn evict_slow_senders(&mut self) {
         let excess = self.pool.unfinished_heads.excess();
         if excess == 0 {
@@ -260,25 +255,25 @@ impl<'a> Poller<'a> {
         }
     }
 
-    /// Takes these connections out.
+    /// Removes and returns the connections that match.
     fn extract(&mut self, which: impl Fn(&Parked) -> bool) -> Vec<Parked> {
         let parked = self.parked.extract_if(.., |parked| which(parked));
         parked.chain(self.slow_senders.extract_if(.., |parked| which(parked))).collect()
     }
 }
 
-/// What poll(2) says at once of the clients that leave.
+/// Polls, without blocking, for clients that have left.
 fn has_left(connections: &[&Parked]) -> Vec<PollFlags> {
     let mut awaited: Vec<PollFd> =
         connections.iter().map(|parked| PollFd::new(&parked.connection, Interest::Leaving.events())).collect();
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    // Where it fails, nothing is known to have left.
+    // On failure no client is known to have left.
     let _ = poll(&mut awaited, Some(&at_once));
     awaited.iter().map(PollFd::revents).collect()
 }
 
-/// Polls until some of these connections are ready, the waker is readable or the time has come, and
-/// puts the ready ones into the channel, in their order. Returns whether there were any.
+/// Polls until a connection is ready, the waker is readable or `until` has come, and queues the
+/// ready connections in order. Returns whether there were any.
 fn release_ready(pool: &Pool, parked: &mut Vec<Parked>, waker: Option<&Waker>, until: Instant) -> bool {
     let mut awaited: Vec<PollFd> =
         parked.iter().map(|parked| PollFd::new(&parked.connection, parked.interest.events())).collect();
@@ -292,7 +287,7 @@ fn release_ready(pool: &Pool, parked: &mut Vec<Parked>, waker: Option<&Waker>, u
         }
         return false;
     }
-    // Errors and hang-ups count as ready: the worker that serves the connection will find out.
+    // Errors and hang-ups count as ready; the worker finds the reason.
     let ready: Vec<bool> = awaited.iter().map(|fd| !fd.revents().is_empty()).collect();
     drop(awaited);
     if !ready[..parked.len()].contains(&true) {

@@ -1,4 +1,4 @@
-//! How to serve.
+//! Server settings.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::http::Cors;
 use crate::http::range::Parts;
 
-/// How to serve.
+/// The settings of a server: limits, timeouts, and how files are sent.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub workers: NonZeroUsize,
@@ -14,23 +14,23 @@ pub struct Settings {
     pub max_connections: usize,
     /// How long a connection may wait for a request to begin.
     pub idle_timeout: Duration,
-    /// How long a request head may take from its first byte on.
+    /// How long a request head may take from its first byte.
     pub head_timeout: Duration,
-    /// How long a client may take next to nothing of an answer; see
-    /// [`STALL_PROGRESS`](crate::limits::STALL_PROGRESS).
+    /// How long a client may take less than [`STALL_PROGRESS`](crate::limits::STALL_PROGRESS) of a
+    /// response.
     pub stall_timeout: Duration,
-    /// How long answers under way may take to finish when the server ends.
+    /// How long responses under way may take to finish during shutdown.
     pub drain_timeout: Duration,
     pub parts: Parts,
     pub transfer: SendMethod,
-    /// Whose web pages may play what is served.
+    /// Origins whose web pages may play what is served.
     pub cors: Option<Cors>,
 }
 
-/// How the bytes of a file come to the socket.
+/// How the bytes of a file get to the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendMethod {
-    /// By way of a buffer: pread(2) and send(2).
+    /// Through a buffer: pread(2) and send(2).
     Pread,
     /// Without a copy: sendfile(2).
     Sendfile,

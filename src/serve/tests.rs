@@ -1,4 +1,4 @@
-//! The server as a whole, in this process, where a test can ask for what no client can.
+//! The whole server in this process, where a test can do what no client can.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -25,7 +25,7 @@ mod connection;
 mod generated;
 mod records;
 
-/// Serves a folder with `a.txt` on two workers while the test runs, and ends when it has run.
+/// Serves a folder with `a.txt` on two workers while the test runs.
 fn serving(test: impl FnOnce(SocketAddr, &Pool)) {
     serving_with(|_| {}, test);
 }
@@ -45,7 +45,7 @@ fn serving_with(change: impl FnOnce(&mut Settings), test: impl FnOnce(SocketAddr
 /// Bytes of `large.bin`.
 const LARGE: usize = 300 * 1024;
 
-/// What such a server shares, before it has started.
+/// The shared state of such a server before it has started.
 fn pool() -> (TempDir, Arc<Pool>, Receiver<Event>) {
     pool_with(|_| {})
 }
@@ -82,7 +82,7 @@ fn observed_pool_with(
     (content, Arc::new(pool), events)
 }
 
-/// Ends the server when the test ends, however that ends.
+/// Drains the server when the test ends, even by a panic.
 struct Finish<'a>(&'a Shutdown);
 
 impl Drop for Finish<'_> {
@@ -100,12 +100,12 @@ fn asking(address: SocketAddr, request: &str) -> TcpStream {
 
 fn answer(mut stream: TcpStream) -> String {
     let mut answer = String::new();
-    // A connection that ends with bytes unread is reset, which is an end as well.
+    // A connection closed with unread bytes is reset, which ends it as well.
     let _ = stream.read_to_string(&mut answer);
     answer
 }
 
-/// After this long a test gives up.
+/// How long a test waits before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const GET_A: &str = "GET /a.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
@@ -125,7 +125,7 @@ fn a_panic_ends_one_connection_and_no_worker() {
     });
 }
 
-/// A disk permit of the content folder, of which the workers here can have one.
+/// A disk permit for the content folder; two workers have only one.
 fn permit(pool: &Pool) -> Option<DiskPermit<Connection>> {
     pool.disk.try_acquire(pool.site.file_system().expect("it is open"))
 }
@@ -142,7 +142,7 @@ fn wait_for(pool: &Pool, waiting: usize) {
 #[test]
 fn a_read_that_waits_for_a_disk_permit_holds_no_worker() {
     serving(|address, pool| {
-        let held = permit(pool).expect("nobody else wants it");
+        let held = permit(pool).expect("no other holder");
         pool.set_cold(true);
         let cold: Vec<TcpStream> = (0..5).map(|_| asking(address, GET_A)).collect();
         wait_for(pool, 5);
@@ -150,19 +150,19 @@ fn a_read_that_waits_for_a_disk_permit_holds_no_worker() {
         assert!(answer(asking(address, &secret)).starts_with("HTTP/1.1 403 "));
         pool.set_cold(false);
         assert_is_a(&answer(asking(address, GET_A)));
-        assert_eq!(pool.disk.waiting(), 5, "what is in memory needs no permit");
-        // Nor do they now, and still each lets the next one go on.
+        assert_eq!(pool.disk.waiting(), 5, "cached content needs no permit");
+        // The waiters no longer need one either, but each passes its permit on.
         drop(held);
         cold.into_iter().for_each(|stream| assert_is_a(&answer(stream)));
-        assert!(permit(pool).is_some(), "every permit has been given back");
+        assert!(permit(pool).is_some(), "every permit has been released");
     });
 }
 
 #[test]
 fn a_lookup_that_waits_for_a_disk_permit_holds_no_worker() {
     serving(|address, pool| {
-        let held = permit(pool).expect("nobody else wants it");
-        // Names that nobody has asked for are in no memory.
+        let held = permit(pool).expect("no other holder");
+        // Names that were never looked up are in no cache.
         let ask = |number: u8| asking(address, &GET_A.replace("a.txt", &number.to_string()));
         let unknown: Vec<TcpStream> = (0..5).map(ask).collect();
         wait_for(pool, 5);
@@ -170,28 +170,28 @@ fn a_lookup_that_waits_for_a_disk_permit_holds_no_worker() {
         assert_eq!(pool.disk.waiting(), 5);
         drop(held);
         unknown.into_iter().for_each(|stream| assert!(answer(stream).starts_with("HTTP/1.1 404 ")));
-        assert!(permit(pool).is_some(), "every permit has been given back");
+        assert!(permit(pool).is_some(), "every permit has been released");
     });
 }
 
 #[test]
 fn no_file_is_read_for_a_client_that_left_while_it_waited() {
     serving(|address, pool| {
-        let held = permit(pool).expect("nobody else wants it");
+        let held = permit(pool).expect("no other holder");
         pool.set_cold(true);
         let gone: Vec<TcpStream> = (0..5).map(|_| asking(address, GET_A)).collect();
         let waiting = asking(address, GET_A);
         wait_for(pool, 6);
-        // With the head of the answer unread, so that the server gets a reset.
+        // Their response heads are unread, so the server gets a reset.
         drop(gone);
         drop(held);
         assert_is_a(&answer(waiting));
-        assert_eq!(pool.reads(), 1, "for the one that stayed");
+        assert_eq!(pool.reads(), 1, "only for the client that stayed");
     });
 }
 
 #[test]
-fn what_is_not_in_memory_is_read_from_the_disk() {
+fn uncached_content_is_read_from_the_disk() {
     serving(|address, pool| {
         pool.set_cold(true);
         let cold: Vec<TcpStream> = (0..5).map(|_| asking(address, GET_A)).collect();
@@ -207,7 +207,7 @@ fn a_blocking_worker_releases_its_run_slot() {
     let mut worker = Worker::new(pool);
     worker.run_slot.get_or_insert_with(|| pool.run_slots.acquire());
     assert_eq!(pool.run_slots.count_free(), all - 1);
-    drop(worker.try_block().expect("nobody else waits for a client"));
+    drop(worker.try_block().expect("no other worker blocks on a client"));
     assert_eq!(pool.run_slots.count_free(), all);
 
     let _nobody_else_waits_for_a_client = worker.try_block();
@@ -222,14 +222,14 @@ fn a_blocking_worker_releases_its_run_slot() {
         );
         pool.run_slots.count_free()
     };
-    assert_eq!(free_after(&GET_A.replace("a.txt", "confidential")), all - 1, "nothing is waited for");
+    assert_eq!(free_after(&GET_A.replace("a.txt", "confidential")), all - 1, "nothing blocks");
     assert_eq!(free_after(&GET_A.replace("a.txt", "unknown")), all);
     pool.set_cold(true);
     assert_eq!((free_after(GET_A), pool.reads()), (all, 1));
 }
 
 #[test]
-fn an_answer_without_a_file_keeps_no_disk_permit() {
+fn a_response_without_a_file_releases_its_disk_permit() {
     let (_content, pool, _events) = pool();
     let pool = &*pool;
     let mut transfer = Transfer::new(b"HTTP/1.1 404 Not Found\r\n\r\n".to_vec(), Vec::new(), None, pool);
@@ -241,13 +241,13 @@ fn an_answer_without_a_file_keeps_no_disk_permit() {
 }
 
 #[test]
-fn a_client_that_leaves_while_it_waits_for_the_disk_is_closed() {
+fn a_connection_is_closed_if_its_client_leaves_while_it_waits_for_the_disk() {
     serving(|address, pool| {
-        let _held = permit(pool).expect("nobody else wants it");
+        let _held = permit(pool).expect("no other holder");
         pool.set_cold(true);
         let leaving: Vec<TcpStream> = (0..5).map(|_| asking(address, GET_A)).collect();
         wait_for(pool, 5);
-        // Each has read nothing and is sent nothing, so that only its end shows that it has left.
+        // Nothing more is sent to them, so only a poll shows that they have left.
         drop(leaving);
         let until = Instant::now() + PATIENCE;
         while pool.admission.connections() > 0 {
@@ -258,11 +258,11 @@ fn a_client_that_leaves_while_it_waits_for_the_disk_is_closed() {
 }
 
 #[test]
-fn a_client_does_not_wait_for_the_disk_for_ever() {
+fn a_wait_for_the_disk_times_out() {
     serving_with(
         |settings| settings.stall_timeout = Duration::from_millis(100),
         |address, pool| {
-            let _held = permit(pool).expect("nobody else wants it");
+            let _held = permit(pool).expect("no other holder");
             let unknown = asking(address, &GET_A.replace("a.txt", "unknown"));
             assert!(answer(unknown).starts_with("HTTP/1.1 503 "));
         },
@@ -270,23 +270,23 @@ fn a_client_does_not_wait_for_the_disk_for_ever() {
 }
 
 #[test]
-fn a_client_that_waits_for_the_disk_is_cut_at_the_end() {
+fn a_connection_that_waits_for_the_disk_is_closed_at_the_drain_timeout() {
     serving(|address, pool| {
-        let held = permit(pool).expect("nobody else wants it");
+        let held = permit(pool).expect("no other holder");
         pool.set_cold(true);
         let waiting = asking(address, GET_A);
         wait_for(pool, 1);
         pool.shutdown.drain();
-        assert!(!answer(waiting).ends_with("text"), "it has had the head at most");
+        assert!(!answer(waiting).ends_with("text"), "it receives the head at most");
         drop(held);
     });
 }
 
 #[test]
-fn what_waits_for_one_file_system_does_not_keep_another_from_being_read() {
+fn a_hung_file_system_does_not_delay_reads_of_another() {
     serving(|address, pool| {
         let hung = FileSystem::numbered(1, Kind::Remote);
-        let _held = pool.disk.try_acquire(hung).expect("nobody else wants it");
+        let _held = pool.disk.try_acquire(hung).expect("no other holder");
         assert!(pool.disk.try_acquire(hung).is_none());
         pool.set_cold(true);
         assert_is_a(&answer(asking(address, GET_A)));
@@ -297,7 +297,7 @@ fn what_waits_for_one_file_system_does_not_keep_another_from_being_read() {
 fn a_remote_file_is_closed_by_a_worker_with_a_permit() {
     let (content, pool, _events) = pool();
     let remote = FileSystem::numbered(1, Kind::Remote);
-    let held = pool.disk.try_acquire(remote).expect("nobody else wants it");
+    let held = pool.disk.try_acquire(remote).expect("no other holder");
     let file = std::fs::File::open(content.path().join("a.txt")).expect("a file");
     drop(ContentFile::new(file, remote, &pool.disk));
     assert_eq!(pool.disk.waiting(), 1, "it is still open");
@@ -307,11 +307,11 @@ fn a_remote_file_is_closed_by_a_worker_with_a_permit() {
 }
 
 #[test]
-fn without_a_permit_sendfile_gives_way_to_the_buffer() {
+fn sendfile_without_a_permit_falls_back_to_the_buffer() {
     serving_with(
         |settings| (settings.transfer, settings.parts.size) = (SendMethod::Sendfile, Bytes(LARGE as u64)),
         |address, pool| {
-            let _held = permit(pool).expect("nobody else wants it");
+            let _held = permit(pool).expect("no other holder");
             let large = answer(asking(address, &GET_A.replace("a.txt", "large.bin")));
             assert!(large.ends_with(&"x".repeat(LARGE)));
         },
@@ -319,13 +319,13 @@ fn without_a_permit_sendfile_gives_way_to_the_buffer() {
 }
 
 #[test]
-fn a_panic_of_a_thread_that_every_connection_needs_ends_the_server() {
+fn a_panic_of_a_poller_ends_the_server() {
     let (_content, pool, events) = pool();
     spawn(&pool, "poller".into(), |_| panic!("a test asked for it")).expect("a thread");
     assert!(wait(2, &events).is_err());
 }
 
-/// The requests with which the fuzzer begins, by name.
+/// The seed requests of the fuzzer, by name.
 fn seeds() -> Vec<(String, Vec<u8>)> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds/connection");
     let entries = std::fs::read_dir(folder).expect("the seeds are there").map(|entry| entry.expect("an entry"));

@@ -1,5 +1,4 @@
-//! A worker: takes a connection from the channel, lets it go on, and passes it to where it belongs
-//! next.
+//! A worker: receives a connection from the channel, runs it, and sends it where it belongs next.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,13 +6,13 @@ use super::connection::read_buffer::ReadBuffer;
 use super::connection::{Connection, Pool, Wakeup, Worker};
 use super::pool::{Next, Task};
 
-/// Works until the channel says that the server has ended.
+/// Runs until the channel delivers [`Task::End`].
 pub(super) fn work(pool: &Pool) {
     let (mut worker, mut read_buffer) = (Worker::new(pool), ReadBuffer::new());
     loop {
         match worker.next() {
-            // A panic has been logged by the panic hook; it ends this connection and nothing else.
-            // The buffer holds nothing that outlives the connection.
+            // A panic ends this connection only; the panic hook has logged it. The buffer holds
+            // nothing that outlives the connection.
             Task::Serve(mut connection, wakeup) => {
                 let serve = || {
                     let next = connection.run(wakeup, &mut worker, &mut read_buffer);

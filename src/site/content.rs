@@ -9,13 +9,13 @@ use super::file_system::FileSystem;
 /// Where the bytes of a resource come from.
 #[derive(Debug)]
 pub enum Content {
-    /// A file, and the file system whose permit reading and closing it may need.
+    /// A file and its file system, whose permit reading and closing may need.
     File(File, FileSystem),
-    /// Memory, which holds all of them.
+    /// Memory that holds all of them.
     Memory(Arc<Vec<u8>>),
 }
 
-/// Bytes in memory, or bytes of the file of the content.
+/// Bytes in memory, or a range of the content's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
     Memory(Arc<Vec<u8>>, Range<usize>),
@@ -23,7 +23,7 @@ pub enum Piece {
 }
 
 impl Content {
-    /// These bytes of the content, which has them.
+    /// This range of the content, which must contain it.
     pub fn slice(&self, bytes: Range<u64>) -> Piece {
         match self {
             Content::File(..) => Piece::File(bytes),
@@ -40,7 +40,7 @@ impl From<Vec<u8>> for Piece {
 }
 
 impl Piece {
-    /// Bytes in it.
+    /// Length in bytes.
     pub fn length(&self) -> u64 {
         match self {
             Piece::Memory(_, bytes) => bytes.len() as u64,
@@ -48,7 +48,7 @@ impl Piece {
         }
     }
 
-    /// Takes up to this number of bytes off its front, and returns how many.
+    /// Removes up to `count` bytes from its front, and returns how many.
     pub fn advance(&mut self, count: u64) -> u64 {
         let count = count.min(self.length());
         match self {

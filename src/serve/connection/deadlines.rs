@@ -1,4 +1,4 @@
-//! How long a connection may wait for its client, and what becomes of it then.
+//! Deadlines: how long a connection waits for its client, and what happens then.
 
 use std::time::{Duration, Instant};
 
@@ -9,25 +9,24 @@ use crate::limits::STALL_PROGRESS;
 use crate::ops::record::Outcome;
 use crate::serve::pool::Next;
 
-/// A head that is unfinished for this long comes from a slow sender. Some clients send it in
-/// several pieces, but at once.
+/// A head unfinished for this long comes from a slow sender. Some clients send a head in several
+/// pieces, but without pauses.
 const SLOW_HEAD: Duration = Duration::from_millis(50);
 
 impl Connection {
-    /// Whether what the client sends may be seen some milliseconds later, because it takes its time
-    /// with a request head.
+    /// Whether polling some milliseconds late does no harm, because the client sends slowly or
+    /// sends content that is dropped.
     pub(in crate::serve) fn is_slow_sender(&self, now: Instant, head_timeout: Duration) -> bool {
         match self.inner.state {
-            // The deadline is as long as that after the head began.
+            // The deadline is `head_timeout` after the head began.
             State::Reading => self.inner.deadline.is_some_and(|deadline| now + head_timeout >= deadline + SLOW_HEAD),
             State::Idle { to_drop } => !to_drop.is_over(),
             State::Sending(_) | State::Lingering { .. } => false,
         }
     }
 
-    /// Until when the client may be waited for. A deadline, once set, holds until the state has
-    /// been left, so that a client that sends a byte now and then gains nothing by it. One that
-    /// takes enough of its answer has a new one.
+    /// When waiting for the client ends. A deadline holds until the state changes, so a byte now
+    /// and then gains nothing; only a client that takes enough of its response gets a new one.
     pub(in crate::serve) fn deadline(&mut self, now: Instant, pool: &Pool) -> Instant {
         let settings = &pool.settings;
         let Inner { state, deadline, .. } = &mut *self.inner;
@@ -45,16 +44,16 @@ impl Connection {
         *deadline.get_or_insert(now + time)
     }
 
-    /// What becomes of a connection whose deadline has passed.
+    /// Acts on an expired deadline.
     pub(in crate::serve) fn on_timeout(&mut self, worker: &mut Worker, read_buffer: &ReadBuffer) -> Result<(), Next> {
         match &mut self.inner.state {
-            // Only a request that has begun is worth an answer. An idle client could take the 408
-            // for the answer to its next request.
+            // Only a request that has begun gets a 408: an idle client could take it for the
+            // response to its next request.
             State::Reading => {
                 self.reject(Refusal::TIMED_OUT, read_buffer, worker.pool);
                 Ok(())
             }
-            // A socket takes bytes some time before poll(2) says so, so the slow are asked once
+            // A socket accepts bytes some time before poll(2) reports it writable, so try once
             // more.
             State::Sending(exchange) => match send(exchange, &self.socket, worker) {
                 Ok(state) => {
@@ -72,7 +71,7 @@ impl Connection {
         }
     }
 
-    /// Lets the kernel forget what the client does not take, rather than keep it for minutes
+    /// Makes the kernel discard unsent bytes on close instead of keeping them for minutes
     /// (socket(7), SO_LINGER).
     pub(in crate::serve) fn reset(&mut self, pool: &Pool) -> Next {
         let unacknowledged = pool.send_queues.unacknowledged(&self.socket).unwrap_or_default();
@@ -86,19 +85,18 @@ impl Connection {
             record.sent = record.sent.saturating_sub(unacknowledged);
             record.outcome = Outcome::TimedOut;
         }
-        // If it fails, the kernel forgets later.
+        // On failure the kernel discards them later.
         let _ = self.socket.set_linger(Some(Duration::ZERO));
         Next::Close
     }
 
-    /// Until when a connection may be waited for whose deadline has passed while it was idle or
-    /// lingered, because its client still takes what the kernel holds of its last answer. None if
-    /// it does not; the connection can be closed then.
+    /// The new deadline of an idle or lingering connection that timed out, if its client is still
+    /// taking what the kernel holds of the last response. None if the connection can be closed.
     pub fn extend(&mut self, now: Instant, pool: &Pool) -> Option<Instant> {
         let before = self.inner.unacknowledged.take();
         let left = pool.send_queues.unacknowledged(&self.socket).unwrap_or_default();
         let time = match before {
-            // Now that it has all of its answer, it is idle.
+            // The client has the whole response now, so the connection is idle.
             Some(_) if left == 0 && self.is_idle() => pool.settings.idle_timeout,
             _ if left == 0 => return None,
             Some(before) if before.saturating_sub(left) < STALL_PROGRESS => {

@@ -1,5 +1,4 @@
-//! An exchange: one request and its answer, from the moment it is decided until the last byte is
-//! sent.
+//! An exchange: one request and its response, from the decision to the last byte sent.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,35 +13,34 @@ use crate::ops::record::{Outcome, Peer, Record, Recording};
 use crate::serve::pool::{DiskPermit, Next, Pool, Worker};
 use crate::site::{Content, Found, Lookup, NotFound, WouldBlock};
 
-/// An answer under way.
+/// A response being sent.
 #[derive(Debug)]
 pub(in crate::serve) struct Exchange<C> {
     transfer: Transfer<C>,
-    /// What was sent when the client last showed that it is alive.
+    /// Bytes sent when the client last counted as alive.
     sent_before: u64,
     then: Then,
-    /// Goes to the observer with the end of the exchange, however it ends.
+    /// Goes to the observer when the exchange ends, however it ends.
     recording: Option<Box<Recording>>,
 }
 
-/// What comes after an answer.
+/// What follows a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::serve) enum Then {
-    /// The next request, behind what is left of this one's content.
+    /// The next request, after what is left of this one's content.
     NextRequest { to_drop: Discard },
-    /// The end, when the client has taken the answer and closed its side too, or so much time has
-    /// passed. Closing at once could destroy the answer: whatever arrives at a closed socket is
-    /// answered with a reset (RFC 9112 section 9.6).
+    /// The end, once the client has closed its side or this time is over. Closing at once could
+    /// destroy the response: bytes that arrive at a closed socket trigger a reset (RFC 9112 section
+    /// 9.6).
     Linger(Duration),
 }
 
-/// Bytes of a usual response head and of a small file behind it, so that it is written without
-/// growing.
+/// Bytes of a usual response head and a small file after it, so that the buffer need not grow.
 const HEAD_CAPACITY: usize = 2048;
 
 impl<C: Send + 'static> Exchange<C> {
-    /// The answer to a request whose first byte had arrived by `arrived`; `request_head` is what it
-    /// was parsed from. Fails where it needs a disk permit and none is free.
+    /// The response to a request whose first byte had arrived by `arrived`; `request_head` holds
+    /// the bytes it was parsed from. Fails if it needs a disk permit and none is free.
     pub fn respond(
         request: &Request,
         arrived: Instant,
@@ -64,7 +62,7 @@ impl<C: Send + 'static> Exchange<C> {
         Ok(Exchange::new(response, content, then, recording, pool, now))
     }
 
-    /// An error response to a request that could not be parsed, or was not read; the connection
+    /// An error response to a request that was not read or could not be parsed; the connection
     /// closes after it.
     pub fn reject(refusal: Refusal, request_head: &[u8], peer: &Peer, pool: &Pool<C>) -> Self {
         let mut response = Response::refusal(refusal);
@@ -107,22 +105,22 @@ impl<C: Send + 'static> Exchange<C> {
         progress
     }
 
-    /// The record, for what happens to the answer after all of it is sent.
+    /// Takes the record, which must outlive the exchange while the connection lingers.
     pub fn take_recording(&mut self) -> Option<Box<Recording>> {
         self.recording.take()
     }
 
-    /// The record, for how the exchange ends.
+    /// The record, to note how the exchange ends.
     pub fn record(&mut self) -> Option<&mut Record> {
         self.recording.as_deref_mut().map(|recording| &mut **recording)
     }
 
-    /// What comes when all is sent.
+    /// What follows when all is sent.
     pub fn then(&self) -> Then {
         self.then
     }
 
-    /// Whether the client took enough since this last said so to count as alive.
+    /// Whether the client has taken enough to count as alive since this last returned true.
     pub fn is_alive(&mut self) -> bool {
         let sent = self.transfer.sent();
         let alive = sent - self.sent_before >= STALL_PROGRESS;
@@ -133,8 +131,7 @@ impl<C: Send + 'static> Exchange<C> {
     }
 }
 
-/// Decides the answer, and opens the file it takes bytes from. Fails where it needs a disk
-/// permit and none is free.
+/// Decides the response and opens its file. Fails if it needs a disk permit and none is free.
 fn response<C: Send + 'static>(
     request: &Request,
     arrived: Instant,
@@ -160,7 +157,7 @@ fn response<C: Send + 'static>(
     Ok(if request.method == Method::Head { (response.without_body(), None) } else { (response, content) })
 }
 
-/// Finds what a path leads to, with a disk permit if that is needed and there is one to be had.
+/// Looks up a path, with a disk permit if it needs one. Fails if none is free.
 fn find<C: Send + 'static>(path: &Path, arrived: Instant, worker: &mut Worker<C>) -> Result<Found, NotFound> {
     let mut needed = worker.disk_permit.as_ref().map(DiskPermit::file_system);
     loop {

@@ -12,24 +12,24 @@ use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use crate::serve::pool::{ContentFile, Pool, Worker};
 use crate::site::{Kind, WouldBlock};
 
-/// Where an open file lies, from proc(5).
+/// The path of an open file for log messages, from proc(5).
 pub(in crate::serve) fn name_of(file: &File) -> String {
     let link = readlinkat(CWD, format!("/proc/self/fd/{}", file.as_raw_fd()), Vec::new());
     link.map_or("a file".into(), |path| format!("'{}'", path.to_string_lossy()))
 }
 
-/// Bytes between the samples of [`is_cached`]. To ask for each page would cost as much as copying
+/// Bytes between the samples of [`is_cached`]. Asking for every page would cost as much as copying
 /// it.
 const SAMPLE_DISTANCE: usize = 32 * 1024;
 
-/// Whether samples of these bytes are in the page cache. The kernel reads ahead and evicts in
+/// Whether samples of these bytes are in the page cache; the kernel reads ahead and evicts in
 /// longer stretches.
 pub(in crate::serve) fn is_cached<C: Send + 'static>(file: &File, bytes: Range<u64>, pool: &Pool<C>) -> bool {
     let samples = bytes.clone().step_by(SAMPLE_DISTANCE).chain([bytes.end - 1]);
     samples.into_iter().all(|position| read_cached(file, &mut [0], position, pool) == Ok(1))
 }
 
-/// Reads from the page cache alone (preadv2(2), RWF_NOWAIT).
+/// Reads from the page cache only (preadv2(2), RWF_NOWAIT).
 #[cfg_attr(not(test), expect(unused_variables, reason = "tests make it seem that nothing is cached"))]
 fn read_cached<C: Send + 'static>(
     file: &File,
@@ -44,7 +44,7 @@ fn read_cached<C: Send + 'static>(
     preadv2(file, &mut [IoSliceMut::new(buffer)], position, ReadWriteFlags::NOWAIT)
 }
 
-/// Reads what is in memory, and with a disk permit what is not.
+/// Reads cached bytes directly and others with a disk permit.
 pub(in crate::serve) fn read_at<C: Send + 'static>(
     file: &ContentFile<C>,
     buffer: &mut [u8],
@@ -52,8 +52,7 @@ pub(in crate::serve) fn read_at<C: Send + 'static>(
     worker: &mut Worker<C>,
 ) -> Result<io::Result<usize>, WouldBlock> {
     let file_system = file.file_system();
-    // Whatever else it says, that the file system cannot tell (EOPNOTSUPP) or that the disk fails,
-    // a usual read shows.
+    // On any error, be it EAGAIN, EOPNOTSUPP or a failing disk, a plain read decides.
     if file_system.kind == Kind::Local
         && let Ok(count) = read_cached(file, buffer, position, worker.pool)
     {

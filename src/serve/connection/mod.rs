@@ -1,15 +1,15 @@
 //! The life of a connection.
 //!
-//! `exchange` (the road of a request), `transfer` and `file_read` (the bytes of an answer),
-//! `receive` and `read_buffer` (the bytes of a request), `deadlines` (how long a client is waited
-//! for).
+//! `exchange` (a request and its response), `transfer` and `file_read` (the bytes of a response),
+//! `receive` and `read_buffer` (the bytes of a request), `deadlines` (how long to wait for a
+//! client).
 //!
-//! A worker calls [`Connection::run`], which goes from state to state until the client has to be
-//! waited for, others have their turn, or the connection has ended:
+//! A worker calls [`Connection::run`], which goes from state to state until the connection must
+//! wait, its quantum is spent, or it ends:
 //!
 //! ```text
-//! Idle ──first byte──▶ Reading ──whole head──▶ Sending ──▶ Idle             goes on
-//!                                                      ──▶ Lingering ──▶ ×  ends with the answer
+//! Idle ──first byte──▶ Reading ──whole head──▶ Sending ──▶ Idle             keep-alive
+//!                                                      ──▶ Lingering ──▶ ×  close
 //! ```
 
 use std::convert::Infallible;
@@ -46,7 +46,7 @@ pub(in crate::serve) type Wakeup = pool::Wakeup<Connection>;
 pub(in crate::serve) type Parked = inbox::Parked<Connection>;
 type Exchange = exchange::Exchange<Connection>;
 
-/// A client's connection. It is small, because it moves between the threads.
+/// A client connection; small, because it moves between threads.
 #[derive(Debug)]
 pub(in crate::serve) struct Connection {
     socket: Socket,
@@ -57,29 +57,29 @@ pub(in crate::serve) struct Connection {
 struct Inner {
     peer: Peer,
     state: State,
-    /// Received and not yet used; while a worker serves the connection, that is in the worker's
+    /// Bytes received and not yet used. While a worker serves the connection they are in its
     /// [`ReadBuffer`].
     rest: Vec<u8>,
-    /// Counts the rest while the connection is parked.
+    /// Counts `rest` while the connection is parked.
     unfinished_head: Option<Slot>,
-    /// Until when the client may be waited for; set when it first is in a state. One that is left
-    /// while the disk is waited for has passed.
+    /// When waiting for the client ends; set when the connection first parks in a state. If it is
+    /// set during a wait for the disk, it has passed.
     deadline: Option<Instant>,
-    /// Bytes of the last answer that the client had not acknowledged when that was last asked.
+    /// Bytes of the last response that were unacknowledged at the last check.
     unacknowledged: Option<u64>,
     permit: Permit,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Waits for a request, behind what is left of the last request's content.
+    /// Waits for a request, after what is left of the last request's content.
     Idle {
         to_drop: Discard,
     },
     /// A request head has begun.
     Reading,
     Sending(Exchange),
-    /// Has had its last answer; drops this many bytes more, for this long, at most.
+    /// The last response is sent; drops at most `left` more bytes, for at most `time`.
     Lingering {
         left: u64,
         time: Duration,
@@ -88,7 +88,7 @@ enum State {
 }
 
 impl Connection {
-    /// A connection as it was accepted.
+    /// A newly accepted connection.
     pub fn new(socket: Socket, peer: IpAddr, permit: Permit) -> Self {
         let inner = Inner {
             peer: Peer::new(peer),
@@ -102,8 +102,8 @@ impl Connection {
         Connection { socket, inner: Box::new(inner) }
     }
 
-    /// Goes on with the connection as far as it goes without waiting for its client longer than
-    /// others can afford.
+    /// Advances the connection until it must wait for its client or the disk, its quantum is spent,
+    /// or it ends.
     pub fn run(&mut self, wakeup: Wakeup, worker: &mut Worker, read_buffer: &mut ReadBuffer) -> Next {
         read_buffer.fill_from(&std::mem::take(&mut self.inner.rest));
         self.inner.unfinished_head = None;
@@ -112,7 +112,7 @@ impl Connection {
         next
     }
 
-    /// Makes it wait for its client.
+    /// Prepares the connection for a poller, with its interest and deadline.
     pub fn park(mut self, interest: Interest, pool: &Pool) -> Parked {
         let since = Instant::now();
         let is_slow = self.is_slow_sender(since, pool.settings.head_timeout);
@@ -143,7 +143,7 @@ impl Connection {
                 State::Lingering { left, .. } => Err(receive::linger(&self.socket, left, worker, read_buffer, how)),
             };
             if let Err(Next::WaitForDisk(_)) = next {
-                // That the disk is slow is no fault of the client.
+                // A slow disk is not the client's fault.
                 self.inner.deadline = None;
             }
             self.transition(next?);
@@ -152,7 +152,8 @@ impl Connection {
 
     fn transition(&mut self, state: State) {
         if matches!(state, State::Lingering { .. }) {
-            // The client sees the end of the answer at once. If it has gone, receiving will tell.
+            // The client sees the end of the response at once. If it has left, the next receive
+            // fails.
             let _ = self.socket.shutdown(Shutdown::Write);
         }
         self.inner.state = state;
@@ -182,7 +183,7 @@ impl Connection {
         self.transition(State::Sending(exchange));
     }
 
-    /// Receives until there is a whole head, and decides the answer to it.
+    /// Receives until the head is complete and decides the response.
     fn read(
         &mut self,
         worker: &mut Worker,
@@ -215,7 +216,8 @@ impl Connection {
         }
     }
 
-    /// Drops what has arrived of the last request's content; Some state if its end is not found.
+    /// Drops what has arrived of the last request's content. Returns the next state if the content
+    /// is malformed or too long.
     fn drop_content(&mut self, pool: &Pool, read_buffer: &mut ReadBuffer) -> Option<State> {
         let State::Idle { to_drop } = &mut self.inner.state else { return None };
         match to_drop.advance(read_buffer.bytes()) {
@@ -226,15 +228,15 @@ impl Connection {
             Err(chunked::Error::Malformed) => {
                 Some(State::Sending(Exchange::reject(Refusal::BAD_CHUNK, b"", &self.inner.peer, pool)))
             }
-            // The answer said that the connection goes on, as the length was not known then.
+            // The response said keep-alive, because the length was not known then.
             Err(chunked::Error::TooLong) => {
                 Some(State::Lingering { left: LINGER_BYTES_MAX, time: LINGER_TIME, recording: None })
             }
         }
     }
 
-    /// Decides the answer to the request at the start of the buffer; None while its head is not
-    /// whole.
+    /// Decides the response to the request at the start of the buffer; None while its head is
+    /// incomplete.
     fn decide(
         &mut self,
         worker: &mut Worker,
@@ -257,7 +259,7 @@ impl Connection {
         Ok(Some(exchange))
     }
 
-    /// When the next request, or more of it, was found to be there, if that is why it was woken.
+    /// When a poller saw bytes of a request, if that is why it woke the connection.
     pub fn arrived_by(&self, wakeup: &Wakeup) -> Option<Instant> {
         match *wakeup {
             Wakeup::Ready(at) if self.awaits_request() || matches!(self.inner.state, State::Reading) => Some(at),
@@ -265,14 +267,13 @@ impl Connection {
         }
     }
 
-    /// Receives what is there, so that closing the connection does not destroy the answer that it
-    /// had.
+    /// Receives and drops what has arrived, so that closing does not destroy the last response.
     pub fn discard(&self) {
         receive::discard(&self.socket);
     }
 
-    /// Whether it waits for a request of which no byte has come: it can be closed and nobody loses
-    /// anything, unless its client still takes its last answer.
+    /// Whether closing loses nothing: no byte of a request has arrived, and the client is not still
+    /// taking the last response.
     pub fn is_idle(&self) -> bool {
         self.awaits_request() && self.inner.unacknowledged.is_none()
     }
@@ -282,22 +283,22 @@ impl Connection {
         matches!(self.inner.state, State::Idle { to_drop } if to_drop.is_over())
     }
 
-    /// Whether it has had its last answer and only its end is waited for.
+    /// Whether the last response is sent and the connection only waits for its end.
     pub fn is_lingering(&self) -> bool {
         matches!(self.inner.state, State::Lingering { .. })
     }
 
-    /// Whether it holds no file and needs no answer.
+    /// Whether it holds no file and needs no response, so that a poller may close it.
     pub fn is_quiet(&self) -> bool {
         matches!(self.inner.state, State::Idle { .. } | State::Lingering { .. })
     }
 
-    /// Whether it was beyond the limit of connections.
+    /// Whether it is over the limit of connections.
     pub fn is_shed(&self) -> bool {
         self.inner.permit.is_shed
     }
 
-    /// Bytes that it holds of a request head that has begun.
+    /// Bytes held of an unfinished request head.
     pub fn unfinished_head(&self) -> usize {
         self.inner.rest.len()
     }
@@ -311,12 +312,13 @@ impl AsFd for Connection {
 
 /// Upper bound on when the first byte of this request arrived.
 pub(in crate::serve) fn arrived(arrived_by: &mut Option<Instant>, bytes: &[u8]) -> Instant {
-    // What was there then was the first byte of one request, or of an empty line before it.
+    // `arrived_by` holds for one request only, and not after an empty line, which may be all that
+    // had arrived.
     arrived_by.take().filter(|_| !bytes.starts_with(b"\r")).unwrap_or_else(Instant::now)
 }
 
-/// Sends until something would block or the quantum is spent. When all is sent, the next state
-/// begins.
+/// Sends until something would block or the quantum is spent; returns the next state when all is
+/// sent.
 fn send(exchange: &mut Exchange, socket: &Socket, worker: &mut Worker) -> Result<State, Next> {
     exchange.send(socket, worker)?;
     Ok(match exchange.then() {

@@ -13,14 +13,14 @@ use crate::serve::pool::{Next, Worker};
 pub(in crate::serve) enum Receive {
     /// The poller saw something, or the connection is new: try, and block if the worker may.
     TryThenBlock,
-    /// After an answer: block if the worker may. To try would be in vain, as the client has not
-    /// even read it.
+    /// After a response: block if the worker may. Trying first is futile, as the client has not
+    /// read the response yet.
     Block,
-    /// The poller waits for slow senders, and keeps their deadlines.
+    /// Leave waiting to the poller, which enforces the deadline.
     Park,
 }
 
-/// Receives what is there, or what comes while the worker may wait for it.
+/// Receives what has arrived, or what arrives while the worker may block.
 pub(in crate::serve) fn receive<C: Send + 'static>(
     socket: &Socket,
     worker: &mut Worker<C>,
@@ -51,8 +51,7 @@ fn receive_with(socket: &Socket, read_buffer: &mut ReadBuffer, flags: RecvFlags)
     }
 }
 
-/// Receives and drops what a client still sends, until it has closed its side too (RFC 9112 section
-/// 9.6).
+/// Receives and drops what a client still sends until it closes its side (RFC 9112 section 9.6).
 pub(in crate::serve) fn linger<C: Send + 'static>(
     socket: &Socket,
     left: &mut u64,
@@ -76,7 +75,7 @@ pub(in crate::serve) fn linger<C: Send + 'static>(
     }
 }
 
-/// Receives and drops what is there, so that closing the socket does not reset the connection.
+/// Receives and drops what has arrived, so that closing the socket does not reset the connection.
 pub(in crate::serve) fn discard(socket: &Socket) {
     let mut bytes = [0; 4096];
     while recv(socket, &mut bytes, RecvFlags::DONTWAIT).is_ok_and(|(_, count)| count > 0) {}

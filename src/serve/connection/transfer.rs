@@ -1,5 +1,5 @@
-//! A transfer: the bytes of one answer on their way to the client. The only place that reads
-//! content and sends it.
+//! A transfer: the bytes of one response on their way to the client. Nothing else reads content or
+//! sends it.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -23,31 +23,31 @@ use crate::serve::pool::{CHUNK, ContentFile, Next, Pool, Worker};
 use crate::serve::settings::SendMethod;
 use crate::site::{Content, Kind, Piece};
 
-/// An answer under way: what is still to be sent. Between quanta it is nothing but this; any worker
-/// can take it up.
+/// What is still to be sent of a response. It is the whole state of a transfer, so any worker can
+/// resume it.
 #[derive(Debug)]
 pub(in crate::serve) struct Transfer<C> {
     file: Option<ContentFile<C>>,
-    /// What is still to be sent; at first the head of the answer.
+    /// What is still to be sent, starting with the response head.
     pieces: VecDeque<Piece>,
     head_length: usize,
     sent: u64,
     method: SendMethod,
-    /// Whether the socket was made so for sendfile(2), until all is sent.
+    /// Whether the socket is non-blocking for sendfile(2), until all is sent.
     is_nonblocking: bool,
     send_budget: Option<Slot>,
 }
 
-/// Bytes that go through the buffer even so: with the head of the answer, in one send. A small file
-/// is cheaper to copy than a second system call.
+/// Bytes that are copied even with sendfile(2), to share one send with the response head. Copying a
+/// small file is cheaper than a second system call.
 const FIRST_COPY: usize = 64 * 1024;
 
-/// Bytes of memory that are copied behind the head, at most: one send costs less than two, and less
-/// than sendmsg(2).
+/// At most this many bytes from memory are copied after the head: one send costs less than two, and
+/// less than sendmsg(2).
 const COPIED_MAX: usize = CACHED_FILE_MAX;
 
 impl<C: Send + 'static> Transfer<C> {
-    /// An answer of this head and this body, whose bytes are those of the content.
+    /// A transfer of this head and body; the byte ranges of the body are those of `content`.
     pub fn new(head: Vec<u8>, body: Vec<Segment>, content: Option<Content>, pool: &Pool<C>) -> Self {
         let head_length = head.len();
         let mut first = head;
@@ -82,23 +82,23 @@ impl<C: Send + 'static> Transfer<C> {
         }
     }
 
-    /// Bytes of content that the client's socket has taken; the head does not count.
+    /// Bytes of the body that the socket has accepted.
     pub fn content_sent(&self) -> u64 {
         self.sent.saturating_sub(self.head_length as u64)
     }
 
-    /// Bytes that the client's socket has taken, of any kind.
+    /// Bytes that the socket has accepted, the head included.
     pub fn sent(&self) -> u64 {
         self.sent
     }
 
-    /// Sends until all is sent. Fails where the client takes no more, the disk would block, or the
-    /// quantum is spent; with [`Next::Close`] where the client has gone, the server has no more
-    /// time, or the file has become shorter than it was when the answer began: what is missing can
-    /// neither be sent nor be made up (RFC 9112 section 6.3).
+    /// Sends until all is sent. Fails if the client takes no more, the disk would block, or the
+    /// quantum is spent. Fails with [`Next::Close`] if the client has left, the server aborts, or
+    /// the file cannot be read or has shrunk: only an early close marks the response as incomplete
+    /// (RFC 9112 section 6.3).
     pub fn advance(&mut self, socket: &Socket, worker: &mut Worker<C>) -> Result<(), Next> {
         let pool = worker.pool;
-        // The disk is not for clients that have left while they waited for it.
+        // Do not read the disk for a client that has left during the wait for a permit.
         if worker.disk_permit.is_some() && !self.is_all_memory() && has_left(socket) {
             return Err(Next::Close);
         }
@@ -107,8 +107,7 @@ impl<C: Send + 'static> Transfer<C> {
         }
         let sent_before = self.sent();
         loop {
-            // What is in the socket when all is sent pins memory for as long as the client pauses
-            // then.
+            // Bytes in the socket after the last send pin memory while the client pauses.
             if self.is_nearly_done()
                 && let Some(slot) = self.send_budget.take()
             {
@@ -125,8 +124,8 @@ impl<C: Send + 'static> Transfer<C> {
             sent?;
             if self.pieces.is_empty() {
                 if self.is_nonblocking {
-                    // For the next request the worker may wait again; if it cannot, the poller
-                    // does.
+                    // A worker may block for the next request again. If this fails, the poller
+                    // waits instead.
                     let _ = ioctl_fionbio(socket, false);
                 }
                 return Ok(());
@@ -140,12 +139,12 @@ impl<C: Send + 'static> Transfer<C> {
         }
     }
 
-    /// Whether a socket with more room would take all that is left at once.
+    /// Whether a socket with a send budget would accept all that is left at once.
     fn is_nearly_done(&self) -> bool {
         self.pieces.iter().map(Piece::length).sum::<u64>() <= u64::from(UNSENT_MAX_OF_FEW)
     }
 
-    /// The only piece left, if it is memory, which needs no buffer.
+    /// The last piece, if it is in memory and needs no buffer.
     fn last_memory(&self) -> Option<(Arc<Vec<u8>>, Range<usize>)> {
         match (self.pieces.front(), self.pieces.len()) {
             (Some(Piece::Memory(memory, bytes)), 1) => Some((Arc::clone(memory), bytes.clone())),
@@ -162,7 +161,7 @@ impl<C: Send + 'static> Transfer<C> {
         self.count(sent, memory.len())
     }
 
-    /// Sends from the buffer, which is filled from the file.
+    /// Fills the buffer with the next pieces and sends it.
     fn send_copy(&mut self, buffer: &mut [u8], socket: &Socket, worker: &mut Worker<C>) -> Result<(), Next> {
         let buffer = if self.method == SendMethod::Sendfile { &mut buffer[..FIRST_COPY] } else { buffer };
         let filled = self.fill(buffer, worker)?;
@@ -170,7 +169,7 @@ impl<C: Send + 'static> Transfer<C> {
         self.count(sent, filled)
     }
 
-    /// Bytes of the file that come next, if the kernel shall move them.
+    /// The next bytes of the file, if sendfile(2) is to send them.
     fn next_for_sendfile(&self) -> Option<Range<u64>> {
         match self.pieces.front() {
             Some(Piece::File(bytes)) if self.method == SendMethod::Sendfile => {
@@ -180,9 +179,8 @@ impl<C: Send + 'static> Transfer<C> {
         }
     }
 
-    /// Lets the kernel move bytes from the file to the socket. It cannot be told not to block on
-    /// the disk, so what may not be in memory needs a permit; without one, what is in memory goes
-    /// by the buffer.
+    /// Sends bytes of the file with sendfile(2). It has no equivalent of RWF_NOWAIT, so what may
+    /// not be cached needs a disk permit; without one, cached bytes go through the buffer.
     fn send_file(&mut self, bytes: Range<u64>, socket: &Socket, worker: &mut Worker<C>) -> Result<(), Next> {
         let Some(file) = &self.file else { return Err(Next::Close) };
         let is_cached = match file.file_system().kind {
@@ -194,8 +192,8 @@ impl<C: Send + 'static> Transfer<C> {
             return worker.pool.with_buffer(|buffer| self.send_copy(buffer, socket, worker));
         }
         if !self.is_nonblocking {
-            // Nor can it be told for one call not to block on the client. Until all is sent the
-            // connection waits in the poller only.
+            // Nor has it an equivalent of MSG_DONTWAIT, so the socket stays non-blocking until all
+            // is sent, and only the poller waits for it.
             ioctl_fionbio(socket, true).map_err(send_failed)?;
             self.is_nonblocking = true;
         }
@@ -207,7 +205,7 @@ impl<C: Send + 'static> Transfer<C> {
                 Err(error @ Errno::IO) => return Err(unreadable(file, position, &error.into())),
                 Ok(sent) => return self.count(sent, wanted),
                 Err(Errno::INTR) => {}
-                // Not every file system can.
+                // Not every file system supports it (sendfile(2)).
                 Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
                     self.method = SendMethod::Pread;
                     return Ok(());
@@ -217,9 +215,9 @@ impl<C: Send + 'static> Transfer<C> {
         }
     }
 
-    /// Fills the buffer with what comes next, text and bytes of the file for one send, as a head
-    /// that goes alone costs a packet and a wake-up of the client. The buffer is filled in part
-    /// where the disk would have to be waited for and may not.
+    /// Fills the buffer with the next pieces, text and file bytes for one send: a head on its own
+    /// costs a packet and a wake-up of the client. Stops short where the disk would block without a
+    /// permit.
     fn fill(&mut self, buffer: &mut [u8], worker: &mut Worker<C>) -> Result<usize, Next> {
         let mut filled = 0;
         for piece in &self.pieces {
@@ -242,8 +240,7 @@ impl<C: Send + 'static> Transfer<C> {
                         bytes.start += count as u64;
                         continue;
                     }
-                    // The file was cut while it was sent. What is left of it still goes out, the
-                    // rest never.
+                    // The file was truncated while it was sent. Bytes already read still go out.
                     Ok(Ok(_)) => cut_short(file),
                     Ok(Err(error)) => return Err(unreadable(file, bytes.start, &error)),
                     Err(would_block) => would_block.into(),
@@ -254,7 +251,7 @@ impl<C: Send + 'static> Transfer<C> {
         Ok(filled)
     }
 
-    /// Takes what was sent off the pieces. Fails where the socket took less than it was given.
+    /// Removes the sent bytes from the pieces. Fails if the socket accepted less than it was given.
     fn count(&mut self, sent: usize, given: usize) -> Result<(), Next> {
         self.sent += sent as u64;
         let mut left = sent as u64;
@@ -269,15 +266,15 @@ impl<C: Send + 'static> Transfer<C> {
     }
 }
 
-/// Whether the client has refused what was sent to it last. One that has said all it had to say is
-/// still there.
+/// Whether the connection is reset, or closed in both directions. A client that closed only its
+/// sending side is still there.
 fn has_left(socket: &Socket) -> bool {
     let mut awaited = [PollFd::new(socket, PollFlags::empty())];
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
     poll(&mut awaited, Some(&at_once)).is_ok() && awaited[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
 }
 
-/// What it means that a socket takes nothing.
+/// What a failed send means for the connection.
 fn send_failed(error: Errno) -> Next {
     if error == Errno::AGAIN { Next::Wait(Interest::Writable) } else { Next::Close }
 }
@@ -292,7 +289,7 @@ fn cut_short(file: &File) -> Next {
     Next::Close
 }
 
-/// Releases the disk permit, sends, and blocks on the client for the rest if the worker may.
+/// Releases the disk permit and sends; blocks on the client for the rest if the worker may.
 fn send_once<C: Send + 'static>(socket: &Socket, bytes: &[u8], worker: &mut Worker<C>) -> Result<usize, Errno> {
     worker.disk_permit = None;
     let at_once = send_with(socket, bytes, SendFlags::DONTWAIT);

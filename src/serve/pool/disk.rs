@@ -1,5 +1,5 @@
-//! Permits for file access that may block. They are counted for each file system, so that one that
-//! hangs uses up only its own; what cannot have a permit waits here and holds no worker.
+//! Permits for file access that may block, counted per file system, so that one that hangs uses up
+//! only its own. What gets no permit waits here and holds no worker.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -18,12 +18,12 @@ pub(in crate::serve) struct DiskPermits<W> {
     deliver: Deliver<W>,
 }
 
-/// Takes a waiter that has got its permit to a worker. It must not block.
+/// Passes a waiter and its permit to a worker. Must not block.
 type Deliver<W> = Box<dyn Fn(W, DiskPermit<W>) + Send + Sync>;
 
 struct State<W> {
     file_systems: HashMap<FileSystem, Account<W>>,
-    /// Permits of all file systems together, those on their way to a worker included.
+    /// Permits taken of all file systems, those on their way to a worker included.
     taken: usize,
 }
 
@@ -44,13 +44,13 @@ impl<W> DiskPermits<W> {
         Arc::new(DiskPermits { workers: workers.get(), state, deliver })
     }
 
-    /// A permit, if there is one to be had.
+    /// A permit, if one is free.
     pub fn try_acquire(self: &Arc<Self>, file_system: FileSystem) -> Option<DiskPermit<W>> {
         self.state().take(file_system, self.workers).then(|| self.permit(file_system))
     }
 
-    /// Delivers the waiter when there is a permit for it, which may be at once. Returns whether it
-    /// waits as the first.
+    /// Delivers the waiter as soon as there is a permit for it, perhaps at once. Returns whether it
+    /// is the only one waiting.
     pub fn wait(self: &Arc<Self>, file_system: FileSystem, waiter: W) -> bool {
         let mut state = self.state();
         if state.take(file_system, self.workers) {
@@ -68,8 +68,8 @@ impl<W> DiskPermits<W> {
         self.state().has_waiting()
     }
 
-    /// Takes out the waiters for which `choose` says true; it is given all of them and answers for
-    /// each in order.
+    /// Removes and returns the waiters that `choose` picks: it gets all of them and returns a bool
+    /// for each, in order.
     pub fn extract(&self, choose: impl FnOnce(&[&W]) -> Vec<bool>) -> Vec<W> {
         let mut state = self.state();
         let all: Vec<&W> = state.file_systems.values().flat_map(|account| &account.waiting).collect();
@@ -86,7 +86,7 @@ impl<W> DiskPermits<W> {
         taken
     }
 
-    /// How many wait for a permit.
+    /// How many waiters there are.
     #[cfg(test)]
     pub fn waiting(&self) -> usize {
         self.state().file_systems.values().map(|account| account.waiting.len()).sum()
@@ -129,7 +129,7 @@ impl<W> State<W> {
         }
     }
 
-    /// Takes a permit for the longest waiter: of this file system, or else of another that may now
+    /// Takes a permit for the longest waiter of this file system, or else of another that may now
     /// have one more.
     fn next(&mut self, first: FileSystem, workers: usize) -> Option<(W, FileSystem)> {
         let others: Vec<FileSystem> = self.file_systems.keys().copied().filter(|other| *other != first).collect();
@@ -143,16 +143,16 @@ impl<W> State<W> {
     }
 }
 
-/// Whether a file system that has `own` of the `total` permits taken may have one more.
+/// Whether a file system with `own` of the `total` taken permits may have one more.
 ///
-/// It may have half of the workers that no other file system holds, so that each further one that
-/// hangs leaves half of the rest, but one in any case. The last worker is never one that waits for
-/// a file system that can hang for ever, unless it is the only one.
+/// It may have half of the workers that no other file system holds, but at least one: each file
+/// system that hangs leaves half of the rest. The last worker never waits for a file system that
+/// can hang forever, unless it is the only worker.
 fn may_take(kind: Kind, own: usize, total: usize, workers: usize) -> bool {
     let available = workers - (total - own);
     let limit = match kind {
-        // Which of its reads would block cannot be known, so every one has a permit: half would
-        // cost half of the pool.
+        // Which of its reads block is unknown, so every read needs a permit; a limit of half would
+        // idle half of the pool.
         Kind::Memory | Kind::Stacked => available - 1,
         Kind::Local | Kind::Remote => available / 2,
     };
@@ -161,7 +161,7 @@ fn may_take(kind: Kind, own: usize, total: usize, workers: usize) -> bool {
 }
 
 impl<W> DiskPermit<W> {
-    /// The file system that it is for.
+    /// The file system it is for.
     pub fn file_system(&self) -> FileSystem {
         self.file_system
     }
@@ -191,11 +191,11 @@ impl<W> fmt::Debug for DiskPermit<W> {
     }
 }
 
-/// An open file of the content folder. On a file system whose close may block, dropping it leaves
-/// the close to a worker with a permit.
+/// An open file of the content folder. If its close may block, dropping it leaves the close to a
+/// worker with a permit.
 #[derive(Debug)]
 pub(in crate::serve) struct ContentFile<W: From<File>> {
-    /// Taken by drop alone.
+    /// None only during the drop.
     file: Option<File>,
     file_system: FileSystem,
     permits: Arc<DiskPermits<W>>,
@@ -206,7 +206,7 @@ impl<W: From<File>> ContentFile<W> {
         ContentFile { file: Some(file), file_system, permits: Arc::clone(permits) }
     }
 
-    /// The file system that it lies on.
+    /// The file system it is on.
     pub fn file_system(&self) -> FileSystem {
         self.file_system
     }
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_system_that_cannot_tell_what_blocks_has_all_workers_but_one() {
+    fn a_stacked_file_system_may_hold_all_workers_but_one() {
         let permits = DiskPermits::<u32>::new(NonZeroUsize::new(8).expect("not zero"), Box::new(|_, _| {}));
         let stacked = FileSystem::numbered(1, Kind::Stacked);
         let taken: Vec<_> = std::iter::from_fn(|| permits.try_acquire(stacked)).collect();
@@ -272,7 +272,7 @@ mod tests {
         let inbox = Arc::clone(&delivered);
         let deliver = Box::new(move |waiter, permit| inbox.lock().expect("no panic").push((waiter, permit)));
         let permits = DiskPermits::new(NonZeroUsize::new(2).expect("not zero"), deliver);
-        let held = permits.try_acquire(remote(1)).expect("nobody else wants it");
+        let held = permits.try_acquire(remote(1)).expect("no other holder");
         assert!(permits.wait(remote(1), 1) && !permits.wait(remote(1), 2) && !permits.wait(remote(2), 3));
         let next = || delivered.lock().expect("no panic").pop();
         assert!(next().is_none());

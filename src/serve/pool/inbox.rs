@@ -1,4 +1,4 @@
-//! The inbox of a poll thread: workers leave connections here that wait for their clients, and its
+//! The inbox of a poller: workers park connections here, and the
 //! [`Poller`](crate::serve::poller::Poller) drains it.
 
 use std::sync::{Arc, PoisonError};
@@ -13,13 +13,13 @@ use super::waker::{Wake, Waker};
 pub(in crate::serve) enum Interest {
     Readable,
     Writable,
-    /// More of a head that arrives slowly; a delay of some milliseconds does not matter.
+    /// More from a slow sender; a delay of some milliseconds does no harm.
     SlowRead,
-    /// Nothing of its client but that it leaves.
+    /// Only that the client leaves.
     Leaving,
 }
 
-/// A connection that waits for its client, no longer than until the deadline.
+/// A connection that waits for its client until the deadline.
 #[derive(Debug)]
 pub(in crate::serve) struct Parked<C> {
     pub connection: C,
@@ -28,18 +28,18 @@ pub(in crate::serve) struct Parked<C> {
     pub deadline: Instant,
 }
 
-/// Connections on their way to a poll thread, and what other threads ask of it.
+/// Connections on their way to a poller, and what other threads ask of it.
 #[derive(Debug)]
 pub(in crate::serve) struct PollInbox<T, W = Waker> {
     queue: Mutex<Vec<T>>,
-    /// Whether the thread may be in poll(2), so that it must be woken.
+    /// Whether the poller may be in poll(2) and must be woken.
     asleep: AtomicBool,
     waker: Arc<W>,
     /// Connections in poll(2), slow senders not counted.
     active_count: AtomicUsize,
-    /// How many idle connections should be closed.
+    /// How many idle connections to close.
     idle_to_evict: AtomicUsize,
-    /// Whether connections beyond the limit should make room for further ones.
+    /// Whether to close connections over the limit, to make room for others.
     shed_to_evict: AtomicBool,
 }
 
@@ -55,39 +55,38 @@ impl<T, W: Wake> PollInbox<T, W> {
         }
     }
 
-    /// What wakes the thread.
+    /// What wakes the poller.
     pub fn waker(&self) -> &Arc<W> {
         &self.waker
     }
 
-    /// Leaves connections for the poll thread.
+    /// Hands connections to the poller.
     pub fn park(&self, parked: impl IntoIterator<Item = T>) {
         self.queue().extend(parked);
-        // Only the first one that comes while the thread sleeps wakes it.
+        // Only the first arrival during a sleep wakes the poller.
         if self.asleep.swap(false, Ordering::SeqCst) {
             self.waker.wake();
         }
     }
 
-    /// Wakes the thread, so that it notices a change elsewhere.
+    /// Wakes the poller so that it notices a change elsewhere.
     pub fn wake(&self) {
         self.waker.wake();
     }
 
-    /// Asks for `count` idle connections to be closed, the longest idle first.
+    /// Asks the poller to close `count` idle connections, the longest idle first.
     pub fn evict_idle(&self, count: usize) {
         self.idle_to_evict.fetch_max(count, Ordering::SeqCst);
         self.wake();
     }
 
-    /// Asks for connections beyond the limit to be closed, those first that have been here for
-    /// longest.
+    /// Asks the poller to close connections over the limit, the oldest first.
     pub fn evict_shed(&self) {
         self.shed_to_evict.store(true, Ordering::SeqCst);
         self.wake();
     }
 
-    /// Takes the request to close connections beyond the limit.
+    /// Takes the request to close connections over the limit.
     pub fn take_shed_to_evict(&self) -> bool {
         self.shed_to_evict.swap(false, Ordering::SeqCst)
     }
@@ -97,7 +96,7 @@ impl<T, W: Wake> PollInbox<T, W> {
         self.active_count.load(Ordering::Relaxed)
     }
 
-    /// Prepares for poll(2): from here on, what comes wakes the thread.
+    /// Prepares for poll(2): from here on, arrivals wake the poller.
     ///
     /// The waker is reset before `asleep` is set: what was queued before is seen by the next drain,
     /// what comes later wakes poll(2).
@@ -106,13 +105,13 @@ impl<T, W: Wake> PollInbox<T, W> {
         self.asleep.swap(true, Ordering::SeqCst);
     }
 
-    /// The thread is awake and drains the inbox before it sleeps again, so that nothing needs to
+    /// Marks the poller awake: it drains the inbox before it sleeps again, so arrivals need not
     /// wake it.
     pub fn after_poll(&self) {
         self.asleep.swap(false, Ordering::SeqCst);
     }
 
-    /// Takes the connections that have come.
+    /// Takes the connections that have arrived.
     pub fn drain(&self) -> Vec<T> {
         std::mem::take(&mut self.queue())
     }

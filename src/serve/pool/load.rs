@@ -1,30 +1,30 @@
-//! The rules for what a thread may take its time for, by how much there is to do.
+//! What the current load allows: blocking on clients, gathering connections, long quanta.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// With this many connections that are active, no worker blocks on one of them, and the acceptor
-/// gathers new ones.
+/// From this many queued and active connections on, no worker blocks on a client, and the acceptor
+/// gathers new connections.
 const BUSY_THRESHOLD: usize = 8;
 
-/// Bytes that a transfer may send before those that wait for a worker are served.
+/// Bytes that a transfer may send while other connections wait for a worker.
 const QUANTUM: u64 = 1024 * 1024;
 
 /// The same while more connections wait than there are workers.
 const SHORT_QUANTUM: u64 = 256 * 1024;
 
-/// After a poll that found some ready the thread sleeps, so that the next one finds several (a poll
-/// costs the same for one as for many) and the workers have the processor meanwhile. A poll costs
-/// more the more are parked, so the sleep is longer, too. Measured on 2 processors: without it, 5
-/// to 8 clients wait up to 3 ms, a turn of the scheduler, for a thread that polls all the time;
-/// with 64 clients 50 µs gather too few and 500 µs delay answers; from 128 to 512, half as long
-/// takes 6 to 9 % more processor time for a request, and brings the median of 512 clients only from
-/// 3.1 to 3.0 ms.
+/// Sleep for each queued or active connection after a poll that found ready ones, within the bounds
+/// below. The next poll finds several at once (it costs the same for one as for many), and the
+/// workers have the processor meanwhile. A poll costs more with more connections, so the sleep
+/// grows with them. Measured on 2 processors: without it, 5 to 8 clients wait up to 3 ms, a
+/// scheduler time slice, for a poller that never sleeps; with 64 clients, 50 µs gather too few and
+/// 500 µs delay responses; with 128 to 512, half of it takes 6 to 9 % more processor time for a
+/// request, and brings the median of 512 clients only from 3.1 to 3.0 ms.
 const SLEEP_FOR_EACH: Duration = Duration::from_micros(4);
 const SLEEP_MIN: Duration = Duration::from_micros(100);
 const SLEEP_MAX: Duration = Duration::from_millis(2);
 
-/// How much there is to do.
+/// How busy the server is.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::serve) struct Load {
     /// Connections that wait for a worker.
@@ -39,17 +39,17 @@ impl Load {
         self.queued > 0
     }
 
-    /// Whether to gather connections rather than to serve each at once.
+    /// Whether to gather connections rather than serve each at once.
     pub fn is_busy(self) -> bool {
         self.queued + self.active >= BUSY_THRESHOLD
     }
 
-    /// Whether a worker may block on its client: no connection waits for it or is about to.
+    /// Whether a worker may block on its client: no connection waits for a worker or soon will.
     pub fn allows_blocking(self) -> bool {
         !self.has_queued() && !self.is_busy()
     }
 
-    /// Bytes that a transfer may send before it makes room for others.
+    /// Bytes that a transfer may send before it is requeued.
     pub fn quantum(self, workers: NonZeroUsize) -> u64 {
         match self.queued {
             0 => u64::MAX,
@@ -58,7 +58,8 @@ impl Load {
         }
     }
 
-    /// How long a poller sleeps after it found some ready. Those that are queued will be back soon.
+    /// How long a poller sleeps after it found ready connections. Queued ones count, as they will
+    /// be parked again soon.
     pub fn poll_delay(self) -> Duration {
         (SLEEP_FOR_EACH * (self.queued + self.active) as u32).clamp(SLEEP_MIN, SLEEP_MAX)
     }

@@ -1,9 +1,9 @@
-//! What the threads share: the channel, and buffers.
+//! What the threads share: the channel and the buffers.
 //!
-//! `admission` (which connections come in), `run_slots` (which workers take from the channel),
-//! `inbox` and `waker` (what a poll thread is given), `disk` (permits for what may block),
-//! `load` (what there is time for), `send_budget`, `send_queue` and `quota` (what clients hold),
-//! `shutdown` (the end), `sync` (std or loom).
+//! `admission` (how many connections), `run_slots` (which workers receive), `inbox` and `waker`
+//! (how a connection gets to a poller), `disk` (permits for file access that may block), `load`
+//! (what the load allows), `send_budget`, `send_queue` and `quota` (what clients may hold),
+//! `shutdown` (drain and abort), `sync` (std or loom).
 
 use std::fs::File;
 use std::io;
@@ -42,21 +42,21 @@ use send_queue::SendQueues;
 use shutdown::Shutdown;
 use waker::Waker;
 
-/// Bytes that are read from a file at once: a fraction of a usual L2 cache. What the client does
-/// not take is read again later; to read only as much as it took last measured no better.
+/// Bytes read from a file at once: a fraction of a usual L2 cache. What the client does not take is
+/// read again later; reading only as much as it last took was no faster.
 pub(in crate::serve) const CHUNK: usize = 256 * 1024;
 
 /// How long a worker may block on a client while nothing else needs it: long enough for the next
-/// request of a client that asks without pause (which saves it the way through the poller), and
-/// short beside what a person notices.
+/// request of a client that sends without pause, which saves a trip through the poller, and too
+/// short for a person to notice.
 pub(in crate::serve) const INLINE_WAIT: Duration = Duration::from_millis(5);
 
-/// What the thread that runs the server hears of the others.
+/// What the threads report to the one that runs the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::serve) enum Event {
     Ended,
     Panicked,
-    /// What was under way when the time to finish was over has been cut.
+    /// The drain timeout has passed, and what was under way is aborted.
     Aborted,
 }
 
@@ -64,30 +64,30 @@ pub(in crate::serve) enum Event {
 #[derive(Debug)]
 pub(in crate::serve) enum Wakeup<C> {
     New,
-    /// Its client was seen to be ready then.
+    /// A poller saw its client ready at this time.
     Ready(Instant),
     /// Its quantum was spent, and others were served.
     Requeued,
-    /// It has the permit that it waited for.
+    /// It has the permit it waited for.
     DiskPermit(DiskPermit<C>),
     /// Its deadline has passed, or another connection needs what it holds.
     TimedOut,
     /// No disk permit came in time.
     DiskTimedOut,
-    /// Its client has left, or the server has no more time for it.
+    /// Its client has left, or the server aborts.
     Abandoned,
 }
 
-/// Where a connection goes from its worker.
+/// Where a worker sends a connection next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::serve) enum Next {
-    /// To the end of the channel: others have their turn.
+    /// To the end of the channel, behind other connections.
     Requeue,
     /// To a poller.
     Wait(Interest),
-    /// To wait for a disk permit.
+    /// To the queue for a disk permit.
     WaitForDisk(FileSystem),
-    /// It has ended.
+    /// Nowhere; it has ended.
     Close,
 }
 
@@ -101,7 +101,7 @@ impl From<WouldBlock> for Next {
 #[derive(Debug)]
 pub(in crate::serve) enum Task<C> {
     Serve(C, Wakeup<C>),
-    /// To close a file of a file system where that may block.
+    /// Closes a file whose close may block.
     CloseFile(File, DiskPermit<C>),
     /// The worker that receives it ends.
     End,
@@ -110,9 +110,9 @@ pub(in crate::serve) enum Task<C> {
 /// What waits for a disk permit.
 #[derive(Debug)]
 pub(in crate::serve) enum Waiter<C> {
-    /// A connection, parked with nothing to wait for but its deadline and the client's leaving.
+    /// A connection, parked until its deadline passes or its client leaves.
     Connection(Parked<C>),
-    /// A file to be closed.
+    /// A file to close.
     File(File),
 }
 
@@ -128,26 +128,25 @@ pub(in crate::serve) struct Pool<C> {
     pub shutdown: Arc<Shutdown>,
     /// Where workers park connections.
     pub active: PollInbox<Parked<C>>,
-    /// Where the active poller leaves connections without an event for a while.
+    /// Where the active poller parks connections without an event for a while.
     pub inactive: PollInbox<Parked<C>>,
     pub admission: Admission,
     pub disk: Arc<DiskPermits<Waiter<C>>>,
     pub run_slots: RunSlots,
-    /// Transfers with more room in their sockets.
+    /// Transfers that may have more unsent bytes in their sockets.
     pub send_budget: Arc<Quota>,
-    /// Bytes of unfinished request heads that are parked.
+    /// Bytes of unfinished request heads in parked connections.
     pub unfinished_heads: Arc<Quota>,
     pub send_queues: SendQueues,
-    /// Where the thread that runs the server hears of the others.
+    /// To the thread that runs the server.
     pub events: Sender<Event>,
     sender: Sender<Task<C>>,
     receiver: Receiver<Task<C>>,
-    /// A stack, so that the buffer used last, which is still in the cache of the processor, is used
-    /// next.
+    /// A stack, so that the buffer used last, still in the processor's cache, is used next.
     buffers: Mutex<Vec<Box<[u8]>>>,
     /// Workers that block on clients.
     blocked: Arc<Quota>,
-    /// Makes it seem that nothing is in memory.
+    /// Pretends that nothing is cached.
     #[cfg(test)]
     cold: AtomicBool,
     /// How often a file was read with a permit.
@@ -155,8 +154,8 @@ pub(in crate::serve) struct Pool<C> {
     reads: AtomicUsize,
 }
 
-/// A worker thread. Whatever may block on a client or a file system takes it by `&mut`, to release
-/// its run slot first.
+/// The state of a worker thread. What may block on a client or a file system takes it by `&mut`, to
+/// release its run slot first.
 pub(in crate::serve) struct Worker<'a, C> {
     pub pool: &'a Pool<C>,
     pub run_slot: Option<RunSlot<'a>>,
@@ -174,8 +173,8 @@ impl<C: Send + 'static> Pool<C> {
         let (active, inactive) = (PollInbox::new(Waker::new()?), PollInbox::new(Waker::new()?));
         let admission =
             Admission::new(settings.max_connections, vec![Arc::clone(active.waker()), Arc::clone(inactive.waker())]);
-        // Sending never blocks: there is room for every connection that there can be, for a close
-        // by every worker, and for the end of every worker.
+        // Sending never blocks: there is room for every possible connection, and for one close and
+        // one end for each worker.
         let (sender, receiver) = bounded(settings.max_connections + SHED_MAX + 2 * settings.workers.get());
         let deliver = sender.clone();
         let disk = DiskPermits::new(
@@ -185,7 +184,7 @@ impl<C: Send + 'static> Pool<C> {
                     Waiter::Connection(parked) => Task::Serve(parked.connection, Wakeup::DiskPermit(permit)),
                     Waiter::File(file) => Task::CloseFile(file, permit),
                 };
-                // It fails when the server has ended.
+                // Fails only after the server has ended.
                 let _ = deliver.send(task);
             }),
         );
@@ -219,7 +218,7 @@ impl<C: Send + 'static> Pool<C> {
         self.send(Task::Serve(connection, wakeup));
     }
 
-    /// Lets a connection wait for a disk permit, watched by the active poller.
+    /// Queues a connection for a disk permit; the active poller watches it.
     pub fn wait_for_disk(&self, file_system: FileSystem, connection: C) {
         let since = Instant::now();
         let deadline = since + self.settings.stall_timeout;
@@ -229,7 +228,7 @@ impl<C: Send + 'static> Pool<C> {
         }
     }
 
-    /// Ends all workers, once they have served what is in the channel.
+    /// Ends all workers after they have served what is in the channel.
     pub fn end(&self) {
         for _ in 0..self.settings.workers.get() {
             self.send(Task::End);
@@ -240,7 +239,7 @@ impl<C: Send + 'static> Pool<C> {
         self.sender.send(task).expect("the pool holds a receiver itself");
     }
 
-    /// How much there is to do now.
+    /// The current load.
     pub fn load(&self) -> Load {
         Load { queued: self.receiver.len(), active: self.active.active_count() }
     }
@@ -261,11 +260,10 @@ impl<'a, C: Send + 'static> Worker<'a, C> {
         Worker { pool, run_slot: None, disk_permit: None }
     }
 
-    /// The next task. A permit that the last one left, as it panicked, is released.
+    /// The next task. Releases a disk permit that a panic left behind.
     pub fn next(&mut self) -> Task<C> {
         self.disk_permit = None;
-        // A worker that is awake without a slot, as it blocked elsewhere, may as well take what is
-        // there.
+        // A worker that is awake without a slot, because it has blocked, may take what is there.
         if let Ok(task) = self.pool.receiver.try_recv() {
             return task;
         }
@@ -273,16 +271,16 @@ impl<'a, C: Send + 'static> Worker<'a, C> {
         self.pool.receiver.recv().expect("the pool holds a sender itself")
     }
 
-    /// A permit to block on a client for up to [`INLINE_WAIT`]: only while no connection waits for
-    /// a worker or is about to, and for half of the pool at most. The run slot is released with it.
+    /// A permit to block on a client for up to [`INLINE_WAIT`], if the load allows it and at most
+    /// half of the pool does so. Releases the run slot.
     pub fn try_block(&mut self) -> Option<Slot> {
         let permit = self.pool.load().allows_blocking().then(|| self.pool.blocked.try_take(1))??;
         self.run_slot = None;
         Some(permit)
     }
 
-    /// Lets the worker block on this file system, with the disk permit that it has or with a free
-    /// one. The run slot is released then.
+    /// Lets the worker block on this file system, with the disk permit it holds or a free one.
+    /// Releases the run slot. Fails if no permit is free.
     pub fn try_block_on(&mut self, file_system: FileSystem) -> Result<(), WouldBlock> {
         if self.disk_permit.as_ref().is_none_or(|permit| permit.file_system() != file_system) {
             self.disk_permit = self.pool.disk.try_acquire(file_system);
@@ -325,8 +323,8 @@ impl<C> From<File> for Waiter<C> {
     }
 }
 
-/// How many workers there are unless told: four for each processor. One for each keeps it busy with
-/// what is in memory; the others may wait for the disk or for clients meanwhile.
+/// The default number of workers: four for each processor. One keeps it busy with cached content
+/// while the others wait for the disk or for clients.
 pub fn default_workers() -> NonZeroUsize {
     NonZeroUsize::new(4 * processors().get()).unwrap_or(NonZeroUsize::MIN)
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::waker::{Wake, Waker};
 
-/// How much is taken of a limited quantity.
+/// Counts how much of a limited quantity is taken.
 #[derive(Debug)]
 pub(in crate::serve) struct Quota {
     taken: AtomicUsize,
@@ -13,7 +13,7 @@ pub(in crate::serve) struct Quota {
     wakers: Vec<Arc<Waker>>,
 }
 
-/// An amount that is taken; given back when dropped.
+/// A taken amount, released when dropped.
 #[derive(Debug)]
 pub(in crate::serve) struct Slot {
     quota: Arc<Quota>,
@@ -25,18 +25,18 @@ impl Quota {
         Arc::new(Quota { taken: AtomicUsize::new(0), limit, wakers: Vec::new() })
     }
 
-    /// Without a limit; the wakers are woken when all has been given back.
+    /// A quota without a limit that wakes `wakers` when all of it has been released.
     pub fn waking(wakers: Vec<Arc<Waker>>) -> Arc<Self> {
         Arc::new(Quota { taken: AtomicUsize::new(0), limit: usize::MAX, wakers })
     }
 
-    /// Takes an amount, also beyond the limit.
+    /// Takes an amount, even beyond the limit.
     pub fn take(self: &Arc<Self>, amount: usize) -> Slot {
         self.taken.fetch_add(amount, Ordering::SeqCst);
         Slot { quota: Arc::clone(self), amount }
     }
 
-    /// Takes an amount, if that does not exceed the limit.
+    /// Takes an amount if it fits within the limit.
     pub fn try_take(self: &Arc<Self>, amount: usize) -> Option<Slot> {
         let add = |taken: usize| taken.checked_add(amount).filter(|sum| *sum <= self.limit);
         self.taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add).ok()?;
@@ -48,12 +48,12 @@ impl Quota {
         self.taken.load(Ordering::SeqCst)
     }
 
-    /// Whether no more can be tried for.
+    /// Whether the limit is reached.
     pub fn is_full(&self) -> bool {
         self.taken() >= self.limit
     }
 
-    /// How much more is taken than the limit.
+    /// How much is taken beyond the limit.
     pub fn excess(&self) -> usize {
         self.taken().saturating_sub(self.limit)
     }
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_the_limit_can_be_tried_for() {
+    fn try_take_stops_at_the_limit() {
         let quota = Quota::new(10);
         let slot = quota.try_take(7);
         assert!(slot.is_some() && quota.try_take(4).is_none() && quota.try_take(usize::MAX).is_none());
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_amount_given_back_wakes() {
+    fn releasing_the_last_amount_wakes() {
         let waker = Arc::new(Waker::new().expect("a descriptor"));
         let is_woken = || {
             let mut awaited = [PollFd::from_borrowed_fd(waker.as_fd(), PollFlags::IN)];

@@ -7,14 +7,14 @@ use std::sync::PoisonError;
 
 use super::sync::{Condvar, Mutex, MutexGuard};
 
-/// Counts the slots that are free.
+/// Counts the free slots.
 #[derive(Debug)]
 pub(in crate::serve) struct RunSlots {
     free: Mutex<usize>,
     freed: Condvar,
 }
 
-/// The slot of one worker; when dropped it goes to one that waits for it.
+/// The slot of one worker; dropping it wakes a worker that waits for one.
 #[derive(Debug)]
 pub(in crate::serve) struct RunSlot<'a>(&'a RunSlots);
 

@@ -1,6 +1,5 @@
-//! Room for more unsent bytes in the sockets of a few large transfers, which saves wake-ups. Beyond
-//! those few the crowd begins, and each of its sockets could pin as much memory for as long as its
-//! client pauses.
+//! The send budget: a few large transfers may have more unsent bytes in their sockets, which saves
+//! wake-ups. Only a few, because each of these sockets pins that memory while its client pauses.
 
 use std::sync::Arc;
 
@@ -9,12 +8,12 @@ use socket2::Socket;
 use super::quota::{Quota, Slot};
 use crate::limits::{UNSENT_MAX, UNSENT_MAX_OF_FEW};
 
-/// Makes room in the socket, if those that have it are few.
+/// Raises the socket's limit of unsent bytes if few sockets have the higher one.
 pub(in crate::serve) fn take(few: &Arc<Quota>, socket: &Socket) -> Option<Slot> {
     few.try_take(1).filter(|_| socket.set_tcp_notsent_lowat(UNSENT_MAX_OF_FEW).is_ok())
 }
 
-/// Makes the socket as it was, for the next request. Where that fails the connection is ending.
+/// Restores the socket's limit for the next request. Where that fails, the connection is ending.
 pub(in crate::serve) fn give_back(slot: Slot, socket: &Socket) {
     let _ = socket.set_tcp_notsent_lowat(UNSENT_MAX);
     drop(slot);
@@ -28,7 +27,7 @@ mod tests {
     use crate::limits::FEW_TRANSFERS;
 
     #[test]
-    fn a_few_have_more_room_until_they_give_it_back() {
+    fn a_few_sockets_have_the_higher_limit_until_they_give_it_back() {
         let quota = Quota::new(FEW_TRANSFERS);
         let sockets: Vec<Socket> =
             (0..=FEW_TRANSFERS).map(|_| Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket")).collect();

@@ -11,7 +11,7 @@ use socket2::Socket;
 /// Asks the kernel about the send queues of sockets.
 #[derive(Debug)]
 pub(in crate::serve) struct SendQueues {
-    /// None where the kernel does not answer, or a sandbox forbids to ask.
+    /// None if the kernel does not offer it or a sandbox forbids it.
     netlink: Option<Mutex<OwnedFd>>,
 }
 
@@ -23,14 +23,14 @@ const AF_INET6: u8 = 10;
 const IPPROTO_TCP: u8 = 6;
 const ALL_STATES: u32 = u32::MAX;
 const NO_COOKIE: [u8; 8] = [0xff; 8];
-/// struct nlmsghdr, and struct inet_diag_req_v2 behind it.
+/// Bytes of struct nlmsghdr, which struct inet_diag_req_v2 follows.
 const HEADER: usize = 16;
 const REQUEST: usize = HEADER + 56;
-/// Where struct inet_diag_msg has idiag_wqueue.
+/// Offset of idiag_wqueue in struct inet_diag_msg after the header.
 const WRITE_QUEUE: usize = HEADER + 60;
 
 impl SendQueues {
-    /// Where the kernel cannot be asked, a warning says what follows.
+    /// Logs a warning with the consequence if sock_diag is not available.
     pub fn new() -> Self {
         let open = || {
             let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -45,15 +45,14 @@ impl SendQueues {
         }
     }
 
-    /// Bytes that the client has not acknowledged; None where the kernel does not tell.
+    /// Bytes that the client has not acknowledged; None if the kernel does not say.
     pub fn unacknowledged(&self, socket: &Socket) -> Option<u64> {
         let local = socket.local_addr().ok()?.as_socket()?;
         let peer = socket.peer_addr().ok()?.as_socket()?;
         let netlink = self.netlink.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
         send(&*netlink, &request(local, peer), SendFlags::empty()).ok()?;
         let mut answer = [0; 1024];
-        // The kernel answers within the call of send(2), so an answer that is not there will not
-        // come.
+        // The kernel replies within send(2): a reply that is not there yet will not come.
         let (_, length) = recv(&*netlink, &mut answer, RecvFlags::empty()).ok()?;
         let is_socket = answer[4..6] == SOCK_DIAG_BY_FAMILY.to_ne_bytes();
         let queue = answer[..length].get(WRITE_QUEUE..WRITE_QUEUE + 4)?;
@@ -61,7 +60,7 @@ impl SendQueues {
     }
 }
 
-/// A request for one socket, as an IPv6 listener has its IPv4 connections as IPv6 as well.
+/// A request for one socket. An IPv4 connection of an IPv6 listener counts as IPv6.
 fn request(local: SocketAddr, peer: SocketAddr) -> [u8; REQUEST] {
     let address = |ip: IpAddr| match ip {
         IpAddr::V4(ip) => {
@@ -105,7 +104,7 @@ mod tests {
 
     /// Fills the socket of a client that reads nothing. Returns the bytes it took.
     fn fill(socket: &Socket) -> u64 {
-        socket.set_nonblocking(true).expect("it is ours");
+        socket.set_nonblocking(true).expect("the socket is open");
         let mut filled = 0;
         loop {
             match (&mut &*socket).write(&[0; 64 * 1024]) {
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_has_not_acknowledged_is_counted() {
+    fn unacknowledged_bytes_are_counted() {
         let send_queues = SendQueues::new();
         // An IPv4 client of a listener on all addresses has an IPv6 address.
         let everywhere = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0));
@@ -126,7 +125,7 @@ mod tests {
             let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("it listens");
             let socket: Socket = listener.accept().expect("the client has connected").0.into();
             let filled = fill(&socket);
-            let queued = send_queues.unacknowledged(&socket).expect("sock_diag is there");
+            let queued = send_queues.unacknowledged(&socket).expect("sock_diag is available");
             assert!(0 < queued && queued <= filled, "{queued} of {filled}");
             client.read_exact(&mut vec![0; filled as usize]).expect("it was sent");
             while send_queues.unacknowledged(&socket) != Some(0) {

@@ -1,4 +1,4 @@
-//! The end of the server: first no new connections, then no connections.
+//! Shutdown: first a drain, then an abort.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::waker::{Wake, Waker};
 
-/// Makes a running server drain, and then abort what is left. Shared by all that may ask for it.
+/// Makes a running server drain, then abort what is left. Shared by all threads that may ask for
+/// it.
 #[derive(Debug)]
 pub struct Shutdown {
     state: AtomicU8,
@@ -22,13 +23,13 @@ impl Shutdown {
         Ok(Shutdown { state: AtomicU8::new(RUNNING), wake: Waker::new()? })
     }
 
-    /// Asks the server to take no more connections, to finish the answers under way and to end.
+    /// Asks the server to accept no more connections, finish the responses under way and end.
     pub fn drain(&self) {
         self.state.fetch_max(DRAINING, Ordering::SeqCst);
         self.wake.wake();
     }
 
-    /// Cuts what is still under way. Returns whether it was not cut before.
+    /// Aborts what is still under way. Returns whether this call was the first.
     pub(in crate::serve) fn abort(&self) -> bool {
         self.state.fetch_max(ABORTED, Ordering::SeqCst) < ABORTED
     }
@@ -43,7 +44,7 @@ impl Shutdown {
 }
 
 impl AsFd for Shutdown {
-    /// Readable from the call of [`drain`](Shutdown::drain) on.
+    /// Readable once [`drain`](Shutdown::drain) has been called.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.wake.as_fd()
     }

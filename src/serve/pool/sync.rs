@@ -1,5 +1,5 @@
-//! What threads share their values with: the types of std, or those of loom, which tries every
-//! order in which threads can run (`--cfg loom`).
+//! Synchronization types: those of std, or with `--cfg loom` those of loom, which tries every
+//! interleaving of threads.
 
 #[cfg(loom)]
 pub(in crate::serve) use loom::sync::{Condvar, Mutex, MutexGuard, atomic};

@@ -15,23 +15,23 @@ impl Waker {
     }
 }
 
-/// What a thread waits for beside its connections.
+/// What wakes a poller besides its connections.
 pub trait Wake {
     /// Wakes the thread.
     fn wake(&self);
 
-    /// Makes it unreadable again.
+    /// Forgets earlier wakes.
     fn reset(&self);
 }
 
 impl Wake for Waker {
     fn wake(&self) {
-        // It fails only at a count of 2^64 - 2 (eventfd(2)), and then it is readable anyway.
+        // Fails only at a count of 2^64 - 2 (eventfd(2)), where it is readable anyway.
         let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
     }
 
     fn reset(&self) {
-        // It fails when the count is zero already.
+        // Fails if the count is already zero.
         let _ = rustix::io::read(&self.0, &mut [0u8; 8]);
     }
 }

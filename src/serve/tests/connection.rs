@@ -1,9 +1,9 @@
-//! A connection whose worker is the test.
+//! A connection that the test itself serves.
 
 use super::*;
 
 #[test]
-fn a_head_in_several_pieces_is_not_sent_slowly_until_it_takes_long() {
+fn a_head_in_pieces_comes_from_a_slow_sender_only_after_50_ms() {
     let (_content, pool, _events) = pool_with(|settings| settings.head_timeout = Duration::from_millis(500));
     let (server, mut client) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
     let mut connection = Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit());
@@ -27,7 +27,7 @@ fn a_head_in_several_pieces_is_not_sent_slowly_until_it_takes_long() {
 }
 
 #[test]
-fn only_the_request_that_was_there_had_begun() {
+fn the_time_of_the_poll_is_the_arrival_of_one_request() {
     serving(|_, pool| {
         let request = GET_A.as_bytes();
         let then = Instant::now();
@@ -35,22 +35,22 @@ fn only_the_request_that_was_there_had_begun() {
         let mut connection = Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit());
         let mut arrived_by = connection.arrived_by(&Wakeup::Ready(then));
         assert_eq!(arrived(&mut arrived_by, request), then);
-        assert!(arrived(&mut arrived_by, request) > then, "another may have come since");
-        assert!(arrived(&mut Some(then), b"\r\nGET /") > then, "only an empty line may have been there");
+        assert!(arrived(&mut arrived_by, request) > then, "another request may have arrived since");
+        assert!(arrived(&mut Some(then), b"\r\nGET /") > then, "perhaps only the empty line had arrived");
 
-        // To be ready for more of an answer says nothing of a request.
+        // Readiness for more of a response says nothing about a request.
         let mut worker = Worker::new(pool);
         let _nobody_waits_for_the_client = worker.try_block();
         client.write_all(request).expect("the server receives");
         while send(&connection, &[0; 4096], SendFlags::DONTWAIT).is_ok() {}
         let next = connection.run(Wakeup::New, &mut worker, &mut ReadBuffer::new());
-        assert_eq!(next, Next::Wait(Interest::Writable), "its client takes nothing");
+        assert_eq!(next, Next::Wait(Interest::Writable), "the client takes nothing");
         assert_eq!(connection.arrived_by(&Wakeup::Ready(then)), None);
     });
 }
 
 #[test]
-fn a_client_that_was_late_before_the_disk_was_waited_for_gets_no_further_time() {
+fn a_wait_for_the_disk_gives_no_more_time_to_a_client_that_has_timed_out() {
     let (_content, pool, _events) = pool_with(|settings| settings.parts.size = Bytes(LARGE as u64));
     let (server, mut client) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
     let mut connection = Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit());
@@ -58,10 +58,10 @@ fn a_client_that_was_late_before_the_disk_was_waited_for_gets_no_further_time() 
     let _nobody_waits_for_the_client = worker.try_block();
     client.write_all(GET_A.replace("a.txt", "large.bin").as_bytes()).expect("the server receives");
     let next = connection.run(Wakeup::New, &mut worker, &mut read_buffer);
-    assert_eq!(next, Next::Wait(Interest::Writable), "it takes a part of the answer");
+    assert_eq!(next, Next::Wait(Interest::Writable), "the client takes a part of the response");
     connection = connection.park(Interest::Writable, &pool).connection;
     pool.set_cold(true);
-    let permit = permit(&pool).expect("nobody else wants it");
+    let permit = permit(&pool).expect("no other holder");
     let next = connection.run(Wakeup::TimedOut, &mut worker, &mut read_buffer);
     assert_eq!(next, Next::WaitForDisk(permit.file_system()));
     let next = connection.run(Wakeup::DiskPermit(permit), &mut worker, &mut read_buffer);

@@ -1,4 +1,4 @@
-//! Content that no file has.
+//! Generated content, which has no file.
 
 use super::*;
 use crate::http::Validators;

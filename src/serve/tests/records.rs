@@ -1,4 +1,4 @@
-//! What an observer sees of the exchanges.
+//! What an observer sees of exchanges.
 
 use std::sync::Mutex;
 
@@ -21,15 +21,15 @@ impl Observer for Records {
     }
 }
 
-/// What is seen of a request that a worker of the test serves, and what follows each `wakeup` once
-/// the client takes no more.
+/// The records of a connection that the test itself serves: first with `request`, then with each of
+/// `wakeups`, while the client reads nothing.
 fn seen(request: &str, wakeups: impl IntoIterator<Item = Wakeup>) -> Vec<Seen> {
     let records = Arc::new(Records::default());
     let observer: Arc<dyn Observer> = Arc::<Records>::clone(&records);
     let (_content, pool, _events) = observed_pool_with(
         |settings| {
             settings.parts.size = Bytes(LARGE as u64);
-            // A single worker waits for no client.
+            // A single worker never blocks on a client.
             settings.workers = NonZeroUsize::MIN;
         },
         Some(observer),
@@ -45,7 +45,7 @@ fn seen(request: &str, wakeups: impl IntoIterator<Item = Wakeup>) -> Vec<Seen> {
 }
 
 #[test]
-fn a_record_tells_what_was_promised_and_sent() {
+fn a_record_has_the_bytes_promised_and_sent() {
     let get = |path: &str, fields: &str| format!("GET /{path} HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
     assert_eq!(seen(&get("a.txt", ""), []), [(Status::Ok, None, 4, 4, true, Outcome::Complete)]);
     let part = [(Status::PartialContent, Some(1..3), 2, 2, true, Outcome::Complete)];
@@ -59,12 +59,12 @@ fn a_record_tells_what_was_promised_and_sent() {
 }
 
 #[test]
-fn a_record_tells_why_the_client_has_not_had_all() {
+fn a_record_has_the_reason_for_an_incomplete_response() {
     let get = "GET /large.bin HTTP/1.1\r\nHost: h\r\n\r\n";
     let left = &seen(get, [])[..];
     let [(Status::Ok, None, promised, sent, true, Outcome::Aborted)] = left else { panic!("{left:?}") };
     assert!(*promised == LARGE as u64 && sent < promised, "{left:?}");
-    // The first time it has taken enough to count as alive.
+    // At the first timeout the client has taken enough to count as alive.
     let stalled = &seen(get, [Wakeup::TimedOut, Wakeup::TimedOut])[..];
     assert!(matches!(stalled, [(Status::Ok, None, _, _, true, Outcome::TimedOut)]), "{stalled:?}");
 }
