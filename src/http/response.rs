@@ -111,7 +111,7 @@ impl Response {
                 let text = Response::text(Status::MethodNotAllowed, "Files here can only be read: GET or HEAD.");
                 Response { allow: true, ..text }
             }
-            Method::Unknown => Response::text(Status::NotImplemented, "The method is not known here."),
+            Method::Unknown => Response::text(Status::NotImplemented, "The method is not implemented."),
         };
         Some(target::check(request.method, request.target).map_or_else(Response::refusal, |()| answer))
     }
@@ -122,7 +122,7 @@ impl Response {
         match precondition::evaluate(request, &validators, now) {
             Verdict::NotModified => Response { validators: Some(validators), ..Response::new(Status::NotModified) },
             Verdict::Failed => {
-                Response::text(Status::PreconditionFailed, "The file is not the one that the request is about.")
+                Response::text(Status::PreconditionFailed, "The file does not meet a precondition of the request.")
             }
             Verdict::Proceed => {
                 // Range applies to GET only (RFC 9110 section 14.2).

@@ -56,7 +56,7 @@ pub(super) fn accept(pool: &Pool, listener: Listener, own: Slot) {
         }
     }
     drop(sockets);
-    log::info!("no new connections, to be finished: {}", pool.admission.connections());
+    log::info!("draining, open connections: {}", pool.admission.connections());
     drop(own);
     // The pollers close idle connections.
     pool.active.wake();

@@ -180,7 +180,7 @@ impl<'a> Poller<'a> {
         let now = Instant::now();
         let since = *self.draining_since.get_or_insert(now);
         if now >= since + settings.drain_timeout && shutdown.abort() {
-            log::warn!("the time to finish is over, connections cut: {}", admission.connections());
+            log::warn!("drain timeout reached, connections aborted: {}", admission.connections());
             let _ = events.send(Event::Aborted);
         }
         let cut = shutdown.is_aborted();
