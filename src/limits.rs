@@ -104,3 +104,7 @@ pub const LOG_FIELD_MAX: usize = 1024;
 /// Bytes of access log or diagnostics queued for a slow standard output or standard error, besides
 /// those being written; further lines are dropped and counted.
 pub const OUTPUT_QUEUE_MAX: usize = 4 * 1024 * 1024;
+
+/// Names in the content folder that have changed and wait for a look, at most; beyond it the whole
+/// folder is scanned. On a file system that hangs they would grow without end.
+pub const CHANGES_MAX: usize = 100_000;

@@ -9,7 +9,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, IoSliceMut};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Instant, SystemTime};
 
 use rustix::io::{ReadWriteFlags, preadv2};
@@ -18,6 +18,7 @@ use super::file_system::{FileSystem, Kind};
 use super::index::Index;
 use super::root::{Lookup, Root};
 use super::validation::{self, PinBudget, Pins, Version};
+use super::watches::Watches;
 use crate::http::Representation;
 use crate::limits::{CACHED_CONTENT_MAX_AGE, CACHED_FILE_MAX, FILE_CACHE_MAX};
 
@@ -43,6 +44,8 @@ struct State {
 pub struct Tree {
     pub root: Arc<Root>,
     pub index: Arc<Index>,
+    /// Set when the folder is to be watched.
+    pub watches: OnceLock<Watches>,
 }
 
 /// A file as it was read.
@@ -112,18 +115,8 @@ impl FileCache {
 
     /// Serves another root, with an empty cache and index.
     pub fn set_root(&self, root: Root) {
-        let tree = Tree { root: Arc::new(root), index: Arc::default() };
+        let tree = Tree { root: Arc::new(root), index: Arc::default(), watches: OnceLock::new() };
         *self.write() = State { tree: Some(Arc::new(tree)), ..State::default() };
-    }
-
-    /// Stores the result of a scan. False if another root is served by now.
-    pub fn set_index(&self, root: &Arc<Root>, index: Arc<Index>) -> bool {
-        let mut state = self.write();
-        let is_served = state.serves(root);
-        if is_served {
-            state.tree = Some(Arc::new(Tree { root: Arc::clone(root), index }));
-        }
-        is_served
     }
 
     /// The cached file with this path relative to the root, in a version that was current at some

@@ -1,13 +1,15 @@
 //! The content folder, its index and its rules.
 //!
-//! `index` (what the scan found), `access_rules` (what must not be served), `confidential` (checks
-//! that those folders exist), `root` (the content folder), `open` (opens files beneath it), `walk`
-//! (the same step by step, where openat2(2) does not suffice), `spelling` and `rules` (the real
-//! names of a path, and when its text suffices), `file_system` and `mounts` (what may block, and
-//! which permit it needs), `watch` and `scan` (mounts that come and go, and the scan), `file_cache`
-//! (small files in memory), `validation` (whether they have changed), `content` (the bytes of a
-//! resource, as pieces), `media_type` (Content-Type).
+//! `index`, `folder` and `links` (what the scan found), `access_rules` (what must not be served),
+//! `confidential` (checks that those folders exist), `root` (the content folder), `open` (opens
+//! files beneath it), `walk` (the same step by step, where openat2(2) does not suffice), `spelling`
+//! and `rules` (the real names of a path, and when its text suffices), `file_system` and `mounts`
+//! (what may block, and which permit it needs), `watch` and `watches` (changes, and mounts that
+//! come and go), `scan`, `scan_thread`, `pass` and `read_folder` (from there into the index),
+//! `file_cache` (small files in memory), `validation` (whether they have changed), `content` (the
+//! bytes of a resource, as pieces), `media_type` (Content-Type).
 
+use std::fs::Metadata;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -23,31 +25,37 @@ mod confidential;
 mod content;
 mod file_cache;
 mod file_system;
+mod folder;
 mod index;
+mod links;
 mod media_type;
 mod mounts;
 mod open;
+mod pass;
+mod read_folder;
 mod root;
 mod rules;
 mod scan;
+mod scan_thread;
 mod spelling;
 mod validation;
 mod walk;
 mod watch;
+mod watches;
 
 pub use access_rules::AccessRules;
 pub use confidential::missing_confidential;
 pub use content::{Content, Piece};
 pub use file_system::{FileSystem, Kind};
-pub use index::Index;
+pub use folder::{EntryKind, Folder, FolderEntry};
+pub use index::{Index, Listing};
 pub use root::Lookup;
 
 use access_rules::MISSING;
 use file_cache::{Admission, Cached, FileCache, Offer, Tree};
-use index::modified;
 use root::Failure;
 use rules::Rules;
-use scan::Scan;
+use scan::Scans;
 
 /// The index page of a folder.
 const FOLDER_PAGE: &[u8] = b"index.html";
@@ -62,7 +70,7 @@ struct Shared {
     content: PathBuf,
     access_rules: AccessRules,
     cache: FileCache,
-    scan: Mutex<Scan>,
+    scans: Mutex<Scans>,
     /// A path, and the page that is generated there.
     #[cfg(test)]
     page: std::sync::OnceLock<(&'static [u8], &'static [u8])>,
@@ -124,7 +132,7 @@ impl Site {
             content,
             access_rules,
             cache: FileCache::new(),
-            scan: Mutex::default(),
+            scans: Mutex::default(),
             #[cfg(test)]
             page: Default::default(),
         }))
@@ -132,7 +140,7 @@ impl Site {
 
     /// Opens the content folder unless it is open. Blocks while the folder does not answer.
     pub fn open(&self) -> io::Result<()> {
-        self.0.reopen().map(|_| ())
+        self.0.reopen()
     }
 
     /// Opens the content folder and scans it into the index before it returns.
@@ -142,8 +150,22 @@ impl Site {
     pub fn scan(content: &std::path::Path, access_rules: AccessRules) -> io::Result<Self> {
         let site = Site::new(content.to_path_buf(), access_rules);
         site.open()?;
-        site.0.scan_once();
+        site.0.scan_now();
         Ok(site)
+    }
+
+    /// Lists the folder with this normalised path relative to the content folder, also where links
+    /// to folders are on the path. It knows only the spelling that a folder lists, and never asks
+    /// the file system.
+    ///
+    /// Fails as the lookup of a file does: 403 for what is confidential, 404 for what is hidden or
+    /// no folder, 503 before the content folder is open.
+    pub fn list(&self, relative: &[u8]) -> Result<Listing, Refusal> {
+        self.0.access_rules.check(relative)?;
+        let tree = self.0.cache.tree().ok_or(NOT_OPEN)?;
+        let real_path = tree.index.real_path(relative).ok_or(MISSING)?;
+        self.0.access_rules.check(&real_path)?;
+        tree.index.list(&real_path).ok_or(MISSING)
     }
 
     /// What the last scan found; empty before the first.
@@ -225,10 +247,7 @@ impl Shared {
         if !metadata.is_file() {
             return Err(MISSING.into());
         }
-        let content_type = match tree.index.get(relative) {
-            Some(entry) => entry.content_type.clone(),
-            None => media_type::of(relative),
-        };
+        let content_type = media_type::of(relative);
         let validators = Validators::File { size: metadata.len(), modified: modified(&metadata) };
         let representation = Representation { validators, content_type };
         if opened.real_path.is_none() && opened.is_on_root_mount {
@@ -239,6 +258,11 @@ impl Shared {
         }
         Ok(Found::File(Resource { content: Content::File(opened.file, opened.file_system), representation }))
     }
+}
+
+/// The modification time, or the epoch on a file system without modification times.
+fn modified(metadata: &Metadata) -> SystemTime {
+    metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// The response when a file cannot be opened: the only map from errno to status.

@@ -26,6 +26,16 @@ impl Mounts {
         self.0.iter().find(|(point, _)| strip_folder(relative, point).is_some()).map(|(_, file_system)| *file_system)
     }
 
+    /// The mount point that a path lies on or beneath; empty if that is the folder itself.
+    pub fn point_of(&self, relative: &[u8]) -> &[u8] {
+        self.points().find(|point| strip_folder(relative, point).is_some()).unwrap_or_default()
+    }
+
+    /// The mount points inside the folder, deeper ones first.
+    pub fn points(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(|(point, _)| &**point)
+    }
+
     fn parse(mountinfo: &[u8], folder: &[u8]) -> Self {
         let mut mounts: Vec<(Vec<u8>, FileSystem)> = Vec::new();
         for (point, file_system) in mountinfo.split(|&byte| byte == b'\n').filter_map(parse_line) {
@@ -111,6 +121,7 @@ broken
             let expected =
                 file_system.map(|(major, minor, name)| FileSystem::named(makedev(major, minor), name.as_bytes()));
             assert_eq!(mounts.of(path.as_bytes()), expected, "{path}");
+            assert_eq!(mounts.point_of(path.as_bytes()).is_empty(), expected.is_none(), "{path}");
         }
     }
 

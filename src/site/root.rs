@@ -1,7 +1,7 @@
 //! The content folder, held open.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -94,7 +94,7 @@ impl Root {
         let can = |resolve| openat2(&folder, ".", READ, Mode::empty(), resolve).is_ok();
         let has_openat2 = can(BENEATH);
         let has_cached = can(BENEATH | ResolveFlags::CACHED);
-        let identity = Identity::of(&folder)?;
+        let identity = Identity::of(&folder, Path::new(""))?;
         let file_system = FileSystem::of(&folder)?;
         let path = path_of(&folder);
         let mounts = path.as_deref().ok().and_then(|path| Mounts::inside(path).ok());
@@ -112,6 +112,11 @@ impl Root {
     /// Whether it is the same folder with the same mounts inside.
     pub fn is_same(&self, other: &Root) -> bool {
         self.identity == other.identity && self.mounts == other.mounts
+    }
+
+    /// Whether this path leads to the folder now. It may block.
+    pub fn is_at(&self, content: &Path) -> bool {
+        Identity::of(CWD, content).is_ok_and(|identity| identity == self.identity)
     }
 
     /// The file system of the folder itself.
@@ -175,8 +180,8 @@ impl Root {
 }
 
 impl Identity {
-    fn of(folder: &OwnedFd) -> io::Result<Self> {
-        let found = statx(folder, "", AtFlags::EMPTY_PATH, StatxFlags::INO | StatxFlags::MNT_ID)?;
+    fn of(folder: impl AsFd, path: &Path) -> io::Result<Self> {
+        let found = statx(folder, path, AtFlags::EMPTY_PATH, StatxFlags::INO | StatxFlags::MNT_ID)?;
         let device = makedev(found.stx_dev_major, found.stx_dev_minor);
         Ok(Identity { device, inode: found.stx_ino, mount: found.stx_mnt_id })
     }

@@ -3,9 +3,8 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 
-use rustix::fs::{CWD, Dev, Dir, IFlags, Mode, OFlags, Stat, fstat, ioctl_getflags, openat};
+use rustix::fs::{Dev, Dir, IFlags, Mode, OFlags, Stat, fstat, ioctl_getflags, openat};
 use rustix::io::Errno;
 
 use super::access_rules::AccessRules;
@@ -46,10 +45,6 @@ impl ConfidentialFolders {
         Ok(ConfidentialFolders(found))
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub fn contains(&self, device: Dev, inode: u64) -> bool {
         self.0.iter().any(|(_, its_device, its_inode)| (*its_device, *its_inode) == (device, inode))
     }
@@ -59,11 +54,7 @@ impl ConfidentialFolders {
 const CASEFOLD: IFlags = IFlags::from_bits_retain(0x4000_0000);
 
 /// Whether names in a folder match only byte for byte, according to its casefold flag.
-pub(super) fn matches_case(folder: &Path) -> bool {
-    openat(CWD, folder, FOLDER, Mode::empty()).is_ok_and(has_no_casefold)
-}
-
-fn has_no_casefold(folder: impl AsFd) -> bool {
+pub(super) fn has_no_casefold(folder: impl AsFd) -> bool {
     ioctl_getflags(folder).is_ok_and(|flags| !flags.contains(CASEFOLD))
 }
 

@@ -9,7 +9,10 @@ use std::time::{Duration, Instant, SystemTime};
 use super::*;
 use crate::http::target::{self, Target};
 
+mod links;
+mod listing;
 mod mounted;
+mod watched;
 
 /// What a target leads to: the text of the file, `folder`, or the status of the error.
 fn find(site: &Site, target: &str) -> String {
@@ -100,15 +103,16 @@ fn targets_lead_to_files_and_refusals() {
 fn the_index_has_what_is_served_and_nothing_hidden() {
     let content = tempfile::tempdir().expect("a temporary folder");
     let site = site(content.path());
-    assert_eq!(site.index().count(), 4);
+    let (count, total) = site.index().total(|_| true);
+    assert_eq!(count, 4);
     assert_eq!(
-        site.index().total().0,
+        total.0,
         ["index.html", "films/a.mp4", "films/index.html", "films/confidential/y"].map(str::len).iter().sum::<usize>()
             as u64
     );
-    let index = site.index();
-    let film = index.get(b"films/a.mp4").expect("it is indexed");
-    assert_eq!((film.size.0, &*film.content_type), (11, "video/mp4"));
+    let films = site.index().folder(b"films").expect("it is indexed");
+    let film = films.get(b"a.mp4").expect("it is indexed");
+    assert_eq!((film.size.0, &*film.content_type()), (11, "video/mp4"));
     assert!(film.modified.elapsed().is_ok_and(|age| age < Duration::from_secs(3600)));
 }
 

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use super::access_rules::{FORBIDDEN, MISSING};
 use super::file_system::FileSystem;
+use super::folder::join;
 use super::root::{Failure, Lookup, Root, Scope, open_in};
 use super::rules::Rules;
 use super::spelling::{ConfidentialFolders, listed_names};
@@ -168,10 +169,6 @@ enum Step {
 
 fn reversed(path: &[u8]) -> Vec<Vec<u8>> {
     path.rsplit(|&byte| byte == b'/').map(<[u8]>::to_vec).collect()
-}
-
-fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    if folder.is_empty() { name.to_vec() } else { [folder, name].join(&b'/') }
 }
 
 fn climb(path: &mut Vec<u8>) {

@@ -233,14 +233,15 @@ fn a_name_that_was_evicted_is_validated_under_a_permit() {
 }
 
 #[test]
-fn another_root_has_nothing_cached() {
+fn another_root_has_nothing_cached_and_nothing_indexed() {
     let Some(folder) = folder() else { return };
     fs::write(folder.at("a"), "one").expect("a file");
-    let old = folder.root();
+    let old = folder.cache.tree().expect("it is open");
     folder.offer_in_turn("a");
     folder.cache.set_root(Root::open(folder.content.path()).expect("a folder"));
     assert_eq!((folder.found("a"), folder.bytes()), (None, 0));
-    assert!(!folder.cache.set_index(&old, Arc::default()), "the scan of another root");
+    let new = folder.cache.tree().expect("it is open");
+    assert!(!Arc::ptr_eq(&old.index, &new.index), "what scans of the other root find");
 }
 
 /// Neither supports RWF_NOWAIT.

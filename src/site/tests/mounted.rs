@@ -2,12 +2,12 @@
 //! they are skipped.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, PipeWriter};
-use std::os::fd::AsFd;
+use std::io::{BufRead, BufReader};
 use std::path::{Path as FsPath, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
+use super::watched::Watched;
 use super::*;
 
 /// A mount that is removed when it is dropped, however the test ends.
@@ -111,39 +111,6 @@ fn a_bind_mount_of_the_same_file_system_is_served() {
     assert!(permits(&site, "/bound/a").len() <= 1);
 }
 
-/// Watches a site until it is dropped.
-struct Watched {
-    site: Arc<Site>,
-    stop: Option<PipeWriter>,
-    thread: Option<thread::JoinHandle<()>>,
-}
-
-impl Watched {
-    fn new(content: &FsPath) -> Self {
-        let site = Arc::new(Site::new(content.to_path_buf(), AccessRules::new([]).expect("no further folders")));
-        let (wait, stop) = io::pipe().expect("descriptors");
-        let watched = Arc::clone(&site);
-        let thread = Some(thread::spawn(move || watched.watch(wait.as_fd())));
-        Watched { site, stop: Some(stop), thread }
-    }
-
-    /// Waits until a path leads to this.
-    fn wait_for(&self, target: &str, expected: &str) {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while find(&self.site, target) != expected {
-            assert!(Instant::now() < deadline, "{target} is {}, not {expected}", find(&self.site, target));
-            thread::yield_now();
-        }
-    }
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        self.stop.take();
-        self.thread.take().expect("it runs").join().expect("it ends without a panic");
-    }
-}
-
 #[test]
 fn a_folder_that_is_not_opened_yet_is_503_and_its_secrets_403() {
     let content = tempfile::tempdir().expect("a temporary folder");
@@ -151,7 +118,11 @@ fn a_folder_that_is_not_opened_yet_is_503_and_its_secrets_403() {
     let site = Site::new(content.path().to_path_buf(), AccessRules::new([]).expect("no further folders"));
     assert_eq!([find(&site, "/a"), find(&site, "/confidential/a")], ["503", "403"]);
     site.open().expect("it opens");
-    assert_eq!((find(&site, "/a"), site.index().count()), ("a".to_string(), 0), "it is served before it is scanned");
+    assert_eq!(
+        (find(&site, "/a"), site.index().total(|_| true).0),
+        ("a".to_string(), 0),
+        "it is served before it is scanned"
+    );
 }
 
 #[test]
@@ -161,7 +132,7 @@ fn the_watch_opens_and_scans() {
     let watched = Watched::new(content.path());
     watched.wait_for("/a", "a");
     let deadline = Instant::now() + Duration::from_secs(20);
-    while watched.site.index().count() != 1 {
+    while watched.site.index().total(|_| true).0 != 1 {
         assert!(Instant::now() < deadline, "the scan does not end");
         thread::yield_now();
     }
@@ -243,11 +214,11 @@ fn a_second_name_of_what_is_hidden_is_refused() {
         let unscanned = new();
         unscanned.open().expect("it opens");
         let scanned = Site::scan(&content, access_rules.clone()).expect("it opens");
-        assert_eq!(scanned.index().count(), 1, "nothing access_rules is indexed");
+        assert_eq!(scanned.index().total(|_| true).0, 1, "nothing access_rules is indexed");
         // Case is ignored in a folder that the rules spell differently.
         let other = AccessRules::new([&*format!("{prefix}SÄFE"), &*format!("{prefix}confidential")]).expect("folders");
         let spelt_otherwise = Site::scan(&content, other).expect("it opens");
-        assert!(!ignores_case || spelt_otherwise.index().count() == 1);
+        assert!(!ignores_case || spelt_otherwise.index().total(|_| true).0 == 1);
         fs::write(point.join("films with a long name/late"), "late").expect("a file");
         for (target, found) in [
             ("confidential/x", "403"),
