@@ -124,3 +124,19 @@ fn after_each_time_that_the_disk_was_full_the_access_log_goes_on_with_whole_line
     // One cut line each time, unless the cut was at a line end.
     assert!(text.lines().count() - whole.len() <= 2, "{text}");
 }
+
+#[test]
+fn links_that_are_not_served_are_counted_at_the_start() {
+    let content = content();
+    for (target, link) in [("../a", "out-1"), ("/etc/passwd", "out-2"), ("none", "dangling"), ("small.txt", "inside")] {
+        std::os::unix::fs::symlink(target, content.path().join(link)).expect("a link");
+    }
+    let program = Program::spawn(&mut reeld(content.path(), &ON_A_FREE_PORT)).expect("the program starts");
+    for sentence in [
+        "reeld: indexed 4 files, ",
+        "reeld: warn: 2 links lead out of the folder and are not served",
+        "reeld: warn: 1 link leads nowhere and is not served",
+    ] {
+        assert!(program.diagnostic_within(sentence, PATIENCE).is_some(), "{sentence}");
+    }
+}

@@ -7,6 +7,7 @@ mod support;
 
 mod errors;
 mod hung;
+mod listing;
 mod mounts;
 mod names;
 mod start;
