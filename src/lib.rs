@@ -7,12 +7,13 @@
 //!
 //! | layer | modules | contents |
 //! |---|---|---|
-//! | 6 | `main.rs`, `failure.rs` | the command: configuration → sockets → server → exit code |
-//! | 5 | [`config`] | flags and environment → a valid configuration |
-//! | 4 | [`args`], [`environment`] | the command-line flags, and the variables that replace them |
-//! | 3 | [`serve`] | acceptor, channel, workers, pollers: how requests share the threads |
-//! | 2 | [`ops`] | what the operator sees and does: access log, diagnostics, signals, limits of the system |
-//! | 1 | [`site`] | what is served: the index, opening files, what may block, what is hidden |
+//! | 7 | `main.rs`, `failure.rs` | the command: configuration → sockets → server → exit code |
+//! | 6 | [`config`] | flags and environment → a valid configuration |
+//! | 5 | [`args`], [`environment`] | the command-line flags, and the variables that replace them |
+//! | 4 | [`serve`] | acceptor, channel, workers, pollers: how requests share the threads |
+//! | 3 | [`ops`] | what the operator sees and does: access log, diagnostics, signals, limits of the system |
+//! | 2 | [`site`] | what is served: the index, opening files, what may block, what is hidden |
+//! | 1 | [`media`] | the files beside a film: subtitles as WebVTT |
 //! | 0 | [`http`] | the rules of HTTP: pure functions and closed enums |
 //! | −1 | [`limits`], [`bytes`], [`nearest`] | limits of what a peer can grow, byte units, spelling suggestions |
 //!
@@ -42,6 +43,8 @@ pub mod serve;
 pub mod ops;
 
 pub mod site;
+
+pub mod media;
 
 pub mod http;
 

@@ -108,3 +108,7 @@ pub const OUTPUT_QUEUE_MAX: usize = 4 * 1024 * 1024;
 /// Names in the content folder that have changed and wait for a look, at most; beyond it the whole
 /// folder is scanned. On a file system that hangs they would grow without end.
 pub const CHANGES_MAX: usize = 100_000;
+
+/// Bytes of a SubRip file that is converted to WebVTT, at most. Subtitles of a film take some
+/// 100 KiB; the WebVTT has up to five times the bytes.
+pub const SUBTITLES_MAX: u64 = 4 * 1024 * 1024;

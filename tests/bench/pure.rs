@@ -2,11 +2,13 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use reeld::bytes::Bytes;
 use reeld::http::head::{Parsed, parse};
 use reeld::http::range::{self, PartPolicy, Parts};
 use reeld::http::{Representation, Request, Response, Validators, target};
+use reeld::media::subtitles::to_webvtt;
 
 fn main() {
     divan::main();
@@ -75,4 +77,12 @@ fn response_head(bencher: Bencher, request: Of) {
             head
         });
     });
+}
+
+#[divan::bench]
+fn subtitles_of_1_mib(bencher: Bencher) {
+    let cue =
+        "1\r\n00:00:12,480 --> 00:00:15,120\r\n<i>In the year 1889, a ship</i>\r\nleft the harbour & sank.\r\n\r\n";
+    let file = cue.repeat(1024 * 1024 / cue.len());
+    bencher.counter(BytesCount::of_str(&*file)).bench(|| to_webvtt(black_box(file.as_bytes())));
 }
