@@ -13,7 +13,7 @@
 //! | 4 | [`serve`] | acceptor, channel, workers, pollers: how requests share the threads |
 //! | 3 | [`ops`] | what the operator sees and does: access log, diagnostics, signals, limits of the system |
 //! | 2 | [`site`] | what is served: the index, opening files, what may block, what is hidden |
-//! | 1 | [`media`] | the files beside a film: subtitles as WebVTT |
+//! | 1 | [`media`] | the files beside a film: subtitles as WebVTT, thumbnails |
 //! | 0 | [`http`] | the rules of HTTP: pure functions and closed enums |
 //! | −1 | [`limits`], [`bytes`], [`nearest`] | limits of what a peer can grow, byte units, spelling suggestions |
 //!
