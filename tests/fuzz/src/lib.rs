@@ -10,6 +10,7 @@ use reeld::http::precondition::{Verdict, evaluate, if_range_matches};
 use reeld::http::range::{self, PartPolicy, Parts, RangeSpec, Selection};
 use reeld::http::target;
 use reeld::http::{Request, Validators};
+use reeld::media::subtitles::to_webvtt;
 
 fn read<T>(bytes: &[u8], then: impl FnOnce(Request, usize) -> T) -> Option<T> {
     match head::parse(bytes) {
@@ -139,6 +140,54 @@ pub fn conditions(bytes: &[u8]) {
     });
 }
 
+/// The output is valid WebVTT of bounded length: cues separated by empty lines, each with its times
+/// in order, text, and tags that are closed.
+pub fn subtitles(file: &[u8]) {
+    let text = to_webvtt(file);
+    assert!(text.len() <= "WEBVTT\n".len() + 5 * file.len());
+    assert!(text.chars().all(|letter| !letter.is_control() || matches!(letter, '\n' | '\t')));
+    let cues = text.strip_prefix("WEBVTT\n").expect("the head");
+    if cues.is_empty() {
+        return;
+    }
+    let cues = cues.strip_prefix('\n').and_then(|cues| cues.strip_suffix('\n')).expect("cues");
+    for cue in cues.split("\n\n") {
+        let (times, text) = cue.split_once('\n').expect("text");
+        let (start, end) = times.split_once(" --> ").expect("times");
+        let (end, settings) = end.split_once(' ').unwrap_or((end, ""));
+        for time in [start, end] {
+            let shape: String = time.chars().map(|digit| if digit.is_ascii_digit() { '0' } else { digit }).collect();
+            assert_eq!(shape, "00:00:00.000");
+            assert!(&time[3..5] < "60" && &time[6..8] < "60", "{time}");
+        }
+        assert!(start < end, "{times}");
+        let known = ["line", "position", "align"];
+        assert!(settings.split_terminator(' ').all(|setting| known.contains(&setting.split(':').next().expect("one"))));
+        assert!(!text.contains("-->"), "{text}");
+        assert_marked_up(text);
+    }
+}
+
+/// The tags of a cue are `b`, `i` and `u`, each closed by its own, and all else is escaped.
+fn assert_marked_up(text: &str) {
+    let mut open = Vec::new();
+    let mut pieces = text.split('<');
+    let first = pieces.next().expect("at least one");
+    for piece in pieces {
+        let (tag, plain) = piece.split_once('>').expect("the end of a tag");
+        assert!(!plain.contains('>'), "{text}");
+        match tag.strip_prefix('/') {
+            Some(tag) => assert_eq!(open.pop(), Some(tag), "{text}"),
+            None => open.push(tag),
+        }
+        assert!(["b", "i", "u"].contains(&tag.trim_start_matches('/')), "{text}");
+    }
+    assert!(open.is_empty(), "{text}");
+    assert!(!first.contains('>'), "{text}");
+    let mut escapes = text.split('&').skip(1);
+    assert!(escapes.all(|rest| ["amp;", "lt;", "gt;"].iter().any(|escape| rest.starts_with(escape))));
+}
+
 /// A connection leaks no secret, sends valid HTTP, and responds to split input as to the whole. The
 /// split depends on the input.
 #[cfg(fuzzing)]
@@ -216,6 +265,7 @@ mod tests {
         replay("range", super::range);
         replay("chunked", super::chunked);
         replay("conditions", super::conditions);
+        replay("subtitles", super::subtitles);
         #[cfg(fuzzing)]
         replay("connection", super::connection);
     }
