@@ -97,6 +97,7 @@ impl Config {
                         "a number of bytes greater than 0, like 5MiB or 5242880",
                     )?,
                 },
+                listing: true,
                 transfer: given("transfer", args.transfer).read(
                     SendMethod::Pread,
                     transfer_named,

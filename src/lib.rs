@@ -7,11 +7,12 @@
 //!
 //! | layer | modules | contents |
 //! |---|---|---|
-//! | 7 | `main.rs`, `failure.rs` | the command: configuration → sockets → server → exit code |
-//! | 6 | [`config`] | flags and environment → a valid configuration |
-//! | 5 | [`args`], [`environment`] | the command-line flags, and the variables that replace them |
-//! | 4 | [`serve`] | acceptor, channel, workers, pollers: how requests share the threads |
-//! | 3 | [`ops`] | what the operator sees and does: access log, diagnostics, signals, limits of the system |
+//! | 8 | `main.rs`, `failure.rs` | the command: configuration → sockets → server → exit code |
+//! | 7 | [`config`] | flags and environment → a valid configuration |
+//! | 6 | [`args`], [`environment`] | the command-line flags, and the variables that replace them |
+//! | 5 | [`serve`] | acceptor, channel, workers, pollers: how requests share the threads |
+//! | 4 | [`ops`] | what the operator sees and does: access log, diagnostics, signals, limits of the system |
+//! | 3 | [`pages`] | the pages that stand for folders and files, for people and for programs |
 //! | 2 | [`site`] | what is served: the index, opening files, what may block, what is hidden |
 //! | 1 | [`media`] | the files beside a film: subtitles as WebVTT, thumbnails |
 //! | 0 | [`http`] | the rules of HTTP: pure functions and closed enums |
@@ -41,6 +42,8 @@ pub mod environment;
 pub mod serve;
 
 pub mod ops;
+
+pub mod pages;
 
 pub mod site;
 

@@ -112,3 +112,6 @@ pub const CHANGES_MAX: usize = 100_000;
 /// Bytes of a SubRip file that is converted to WebVTT, at most. Subtitles of a film take some
 /// 100 KiB; the WebVTT has up to five times the bytes.
 pub const SUBTITLES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Entries of a folder on one page. Some browsers take seconds to lay out more.
+pub const ROWS_MAX: usize = 2_000;

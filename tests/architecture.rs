@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 
 /// The top-level modules and their layers, as in the map in `src/lib.rs`. A module imports from
 /// itself and from lower layers.
-const LAYERS: [(&str, i8); 13] = [
-    ("main", 7),
-    ("failure", 7),
-    ("config", 6),
-    ("environment", 5),
-    ("args", 5),
-    ("serve", 4),
-    ("ops", 3),
+const LAYERS: [(&str, i8); 14] = [
+    ("main", 8),
+    ("failure", 8),
+    ("config", 7),
+    ("environment", 6),
+    ("args", 6),
+    ("serve", 5),
+    ("ops", 4),
+    ("pages", 3),
     ("site", 2),
     ("media", 1),
     ("http", 0),

@@ -97,6 +97,9 @@ fn number(text: &[u8]) -> Option<u64> {
 }
 
 impl Parts {
+    /// No response is cut.
+    pub const WHOLE: Self = Parts { policy: PartPolicy::Never, size: Bytes(u64::MAX) };
+
     /// Selects the bytes to send of a file of `total` bytes, for these ranges or a request without
     /// a valid Range.
     pub fn select(&self, wanted: Option<&[RangeSpec]>, total: u64) -> Selection {

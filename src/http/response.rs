@@ -25,7 +25,12 @@ pub struct Representation {
     pub validators: Validators,
     /// The Content-Type.
     pub content_type: Cow<'static, str>,
+    /// Further header fields of the responses that carry it, and of 304.
+    pub fields: Vec<Field>,
 }
+
+/// The name of a header field and its value, which is ours or has been made safe.
+pub type Field = (&'static str, Cow<'static, str>);
 
 /// A complete response.
 #[derive(Debug)]
@@ -38,6 +43,7 @@ pub struct Response {
     content_length: Option<u64>,
     content_range: Option<ContentRange>,
     validators: Option<Validators>,
+    fields: Vec<Field>,
     location: Option<String>,
     allow: bool,
     /// Whether it answers a CORS preflight request.
@@ -67,6 +73,7 @@ impl Response {
             content_length: None,
             content_range: None,
             validators: None,
+            fields: Vec::new(),
             location: None,
             allow: false,
             preflight: false,
@@ -120,7 +127,10 @@ impl Response {
     pub fn of(request: &Request, file: Representation, parts: &Parts, now: SystemTime) -> Self {
         let validators = file.validators;
         match precondition::evaluate(request, &validators, now) {
-            Verdict::NotModified => Response { validators: Some(validators), ..Response::new(Status::NotModified) },
+            Verdict::NotModified => {
+                let fields = file.fields;
+                Response { validators: Some(validators), fields, ..Response::new(Status::NotModified) }
+            }
             Verdict::Failed => {
                 Response::text(Status::PreconditionFailed, "The file does not meet a precondition of the request.")
             }
@@ -134,7 +144,7 @@ impl Response {
     }
 
     fn selected(selection: Selection, file: Representation, now: SystemTime) -> Self {
-        let Representation { validators, content_type } = file;
+        let Representation { validators, content_type, fields } = file;
         let total = validators.size();
         let bytes_of_file = |bytes, status| Response::with_body(status, vec![Segment::Bytes(bytes)]);
         let (response, content_type) = match selection {
@@ -155,7 +165,7 @@ impl Response {
                 return Response { content_range: Some(ContentRange { part: None, total }), ..text };
             }
         };
-        Response { content_type: Some(content_type), validators: Some(validators), ..response }
+        Response { content_type: Some(content_type), validators: Some(validators), fields, ..response }
     }
 
     /// The same response to HEAD: all fields, no content (RFC 9110 section 9.3.2).
@@ -202,6 +212,9 @@ impl Response {
         if let Some(validators) = &self.validators {
             validators.write(out, now);
         }
+        for (name, value) in &self.fields {
+            out.extend([name, ": ", value, "\r\n"]);
+        }
         if self.allow {
             out.push_str("Allow: GET, HEAD, OPTIONS\r\n");
         }
@@ -246,7 +259,7 @@ mod tests {
     fn answer(method: &str, fields: &str) -> String {
         let head = format!("{method} / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
         let validators = Validators::File { size: 250, modified: now() - Duration::from_secs(5) };
-        let file = Representation { validators, content_type: "video/mp4".into() };
+        let file = Representation { validators, content_type: "video/mp4".into(), fields: Vec::new() };
         let parts = Parts { policy: PartPolicy::Always, size: Bytes(100) };
         match parse(head.as_bytes()) {
             Ok(Parsed::Complete(request, _)) => written(Response::of(&request, file, &parts, now()), true),
@@ -275,7 +288,7 @@ mod tests {
     #[test]
     fn several_parts_are_written_to_the_letter() {
         let validators = Validators::File { size: 250, modified: now() };
-        let file = Representation { validators, content_type: "video/mp4".into() };
+        let file = Representation { validators, content_type: "video/mp4".into(), fields: Vec::new() };
         let response = Response::selected(Selection::Several(vec![200..210, 0..1]), file, now());
         let boundary = "part-of-reeld-00000000000000000ae1b981bc490a00";
         let text = |text: String| Segment::Text(text.into());

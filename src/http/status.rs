@@ -80,6 +80,10 @@ impl Refusal {
     pub const DISK_TIMED_OUT: Self =
         Refusal::close(Status::ServiceUnavailable, "The file system did not answer in time; try again later.");
 
+    /// For a folder that the scan has not come to yet.
+    pub const STILL_READING: Self =
+        Refusal::keep_alive(Status::ServiceUnavailable, "The folder is still being read; try again in a moment.");
+
     /// For content whose end cannot be found; the request has already been answered.
     pub const BAD_CHUNK: Self = Refusal::malformed("A chunk of the request's content is malformed.");
 

@@ -1,18 +1,19 @@
 //! From a request target to a path below the content folder (RFC 9112 section 3.2, RFC 3986
 //! sections 2.1 and 5.2.4).
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_encode};
 
 use super::authority;
 use super::fields::Method;
+use super::query::Query;
 use super::status::{Refusal, Status};
 
 /// What a request target names.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Target<'a> {
     pub path: Path,
-    /// What follows the question mark. It selects nothing; a redirect passes it on.
-    pub query: Option<&'a [u8]>,
+    /// What follows the question mark, if there is one.
+    pub query: Option<Query<'a>>,
 }
 
 /// A path below the content folder: decoded once and normalised, so without empty, `.` and `..`
@@ -32,7 +33,7 @@ pub fn parse(target: &[u8]) -> Result<Target<'_>, Refusal> {
     let local = if target.starts_with(b"/") { target } else { after_authority(target)? };
     let mut halves = local.splitn(2, |&byte| byte == b'?');
     let path = Path::normalise(&percent_decode(halves.next().unwrap_or_default())?)?;
-    Ok(Target { path, query: halves.next() })
+    Ok(Target { path, query: halves.next().map(Query) })
 }
 
 /// Checks the target of a method other than GET and HEAD (RFC 9112 section 3.2): host and port for
@@ -114,6 +115,16 @@ impl Path {
         &self.relative
     }
 
+    /// The last segment; empty for the content folder itself.
+    pub fn name(&self) -> &[u8] {
+        self.relative.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
+    }
+
+    /// The path of the folder that it lies in.
+    pub fn parent(&self) -> &[u8] {
+        self.relative.iter().rposition(|&byte| byte == b'/').map_or(b"", |slash| &self.relative[..slash])
+    }
+
     /// Whether it ends in a slash, as the path of a folder.
     pub fn folder(&self) -> bool {
         self.folder
@@ -121,14 +132,19 @@ impl Path {
 
     /// The path with a slash appended, as the Location of a redirect. It never begins with two
     /// slashes, which would name a host.
-    pub fn location(&self, query: Option<&[u8]>) -> String {
-        let mut location = format!("/{}/", percent_encode(&self.relative, ENCODED_IN_PATHS));
-        if let Some(query) = query {
+    pub fn location(&self, query: Option<Query>) -> String {
+        let mut location = format!("/{}/", encode(&self.relative));
+        if let Some(Query(query)) = query {
             location.push('?');
             location.push_str(&String::from_utf8_lossy(query));
         }
         location
     }
+}
+
+/// A path as it stands in a link: all but the unreserved characters and the slash percent-encoded.
+pub fn encode(path: &[u8]) -> PercentEncode<'_> {
+    percent_encode(path, ENCODED_IN_PATHS)
 }
 
 const fn bad(reason: &'static str) -> Refusal {

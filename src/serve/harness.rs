@@ -75,6 +75,7 @@ impl Harness {
             stall_timeout: second,
             drain_timeout: second,
             parts: Parts { policy: PartPolicy::Always, size: Bytes(PART) },
+            listing: true,
             transfer: SendMethod::Pread,
             cors: None,
         };

@@ -22,6 +22,8 @@ pub struct Settings {
     /// How long responses under way may take to finish during shutdown.
     pub drain_timeout: Duration,
     pub parts: Parts,
+    /// Whether a folder without a page of its own has one that lists it.
+    pub listing: bool,
     pub transfer: SendMethod,
     /// Origins whose web pages may play what is served.
     pub cors: Option<Cors>,

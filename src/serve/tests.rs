@@ -22,7 +22,6 @@ use crate::ops::Observer;
 use crate::site::{AccessRules, FileSystem, Kind};
 
 mod connection;
-mod generated;
 mod records;
 
 /// Serves a folder with `a.txt` on two workers while the test runs.
@@ -72,6 +71,7 @@ fn observed_pool_with(
         stall_timeout: 60 * second,
         drain_timeout: second,
         parts: Parts { policy: PartPolicy::Always, size: Bytes(100) },
+        listing: true,
         transfer: SendMethod::Pread,
         cors: None,
     };

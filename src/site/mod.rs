@@ -17,6 +17,7 @@ use std::time::{Instant, SystemTime};
 
 use rustix::io::Errno;
 
+use crate::http::response::Field;
 use crate::http::target::Path;
 use crate::http::{Refusal, Representation, Status, Validators};
 
@@ -71,9 +72,6 @@ struct Shared {
     access_rules: AccessRules,
     cache: FileCache,
     scans: Mutex<Scans>,
-    /// A path, and the page that is generated there.
-    #[cfg(test)]
-    page: std::sync::OnceLock<(&'static [u8], &'static [u8])>,
 }
 
 /// What a path leads to.
@@ -112,14 +110,16 @@ impl From<Refusal> for NotFound {
 pub struct Resource {
     pub content: Content,
     pub representation: Representation,
+    /// Whether it is answered whole, whatever the part policy.
+    pub is_whole: bool,
 }
 
 impl Resource {
     /// A page that was generated.
-    pub fn generated(content: Vec<u8>, content_type: &'static str) -> Self {
-        let representation =
-            Representation { validators: Validators::generated(&content), content_type: content_type.into() };
-        Resource { content: Content::Memory(Arc::new(content)), representation }
+    pub fn generated(content: Vec<u8>, content_type: &'static str, fields: Vec<Field>) -> Self {
+        let validators = Validators::generated(&content);
+        let representation = Representation { validators, content_type: content_type.into(), fields };
+        Resource { content: Content::Memory(Arc::new(content)), representation, is_whole: true }
     }
 }
 
@@ -128,14 +128,7 @@ const NOT_OPEN: Refusal = Refusal::keep_alive(Status::ServiceUnavailable, "The c
 impl Site {
     /// A content folder that is not open yet; until it is, every lookup is 503.
     pub fn new(content: PathBuf, access_rules: AccessRules) -> Self {
-        Site(Arc::new(Shared {
-            content,
-            access_rules,
-            cache: FileCache::new(),
-            scans: Mutex::default(),
-            #[cfg(test)]
-            page: Default::default(),
-        }))
+        Site(Arc::new(Shared { content, access_rules, cache: FileCache::new(), scans: Mutex::default() }))
     }
 
     /// Opens the content folder unless it is open. Blocks while the folder does not answer.
@@ -173,11 +166,6 @@ impl Site {
         self.0.cache.tree().map(|tree| Arc::clone(&tree.index)).unwrap_or_default()
     }
 
-    #[cfg(test)]
-    pub fn set_page(&self, path: &'static [u8], page: &'static [u8]) {
-        self.0.page.set((path, page)).expect("there is one page");
-    }
-
     /// The file system of the content folder.
     #[cfg(test)]
     pub fn file_system(&self) -> Option<FileSystem> {
@@ -190,10 +178,6 @@ impl Site {
     /// of the request arrived.
     pub fn find(&self, path: &Path, arrived: Instant, lookup: Lookup) -> Result<Found, NotFound> {
         self.0.access_rules.check(path.relative())?;
-        #[cfg(test)]
-        if let Some((_, page)) = self.0.page.get().filter(|(place, _)| *place == path.relative()) {
-            return Ok(Found::File(Resource::generated(page.to_vec(), "text/html")));
-        }
         if !path.folder() {
             return self.0.find(path.relative(), arrived, lookup);
         }
@@ -214,7 +198,11 @@ impl Shared {
         match self.cache.find(relative, arrived, lookup) {
             Cached::Fresh(cached) => {
                 let representation = cached.representation.clone();
-                Ok(Found::File(Resource { content: Content::Memory(Arc::clone(&cached.content)), representation }))
+                Ok(Found::File(Resource {
+                    content: Content::Memory(Arc::clone(&cached.content)),
+                    representation,
+                    is_whole: false,
+                }))
             }
             Cached::WouldBlock(file_system) => Err(WouldBlock(file_system).into()),
             Cached::Missing(None, _) => Err(NOT_OPEN.into()),
@@ -249,14 +237,18 @@ impl Shared {
         }
         let content_type = media_type::of(relative);
         let validators = Validators::File { size: metadata.len(), modified: modified(&metadata) };
-        let representation = Representation { validators, content_type };
+        let representation = Representation { validators, content_type, fields: Vec::new() };
         if opened.real_path.is_none() && opened.is_on_root_mount {
             let (root, file) = (&tree.root, &opened.file);
             let (metadata, representation) = (&metadata, &representation);
             let offer = Offer { root, relative, file, metadata, representation, lookup, admission };
             self.cache.offer(offer, SystemTime::now()).map_err(WouldBlock)?;
         }
-        Ok(Found::File(Resource { content: Content::File(opened.file, opened.file_system), representation }))
+        Ok(Found::File(Resource {
+            content: Content::File(opened.file, opened.file_system),
+            representation,
+            is_whole: false,
+        }))
     }
 }
 

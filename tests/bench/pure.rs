@@ -71,7 +71,7 @@ fn response_head(bencher: Bencher, request: Of) {
     let parts = Parts { policy: PartPolicy::Always, size: Bytes(5 * 1024 * 1024) };
     with_request(request.bytes(), |request| {
         bencher.bench_local(|| {
-            let file = Representation { validators, content_type: "video/mp4".into() };
+            let file = Representation { validators, content_type: "video/mp4".into(), fields: Vec::new() };
             let mut head = String::with_capacity(512);
             Response::of(request, file, &parts, now).write_head(&mut head, true, None, now);
             head

@@ -6,12 +6,14 @@ use socket2::Socket;
 
 use super::transfer::Transfer;
 use crate::http::framing::{self, Discard};
-use crate::http::target::{self, Path};
-use crate::http::{Method, Refusal, Request, Response, head};
+use crate::http::range::Parts;
+use crate::http::target::{self, Path, Target};
+use crate::http::{Method, Refusal, Request, Response, Status, head};
 use crate::limits::{LINGER_TIME, STALL_PROGRESS};
 use crate::ops::record::{Outcome, Peer, Record, Recording};
+use crate::pages::{self, View};
 use crate::serve::pool::{DiskPermit, Next, Pool, Worker};
-use crate::site::{Content, Found, Lookup, NotFound, WouldBlock};
+use crate::site::{Content, Found, Listing, Lookup, NotFound, WouldBlock};
 
 /// A response being sent.
 #[derive(Debug)]
@@ -145,10 +147,11 @@ fn response<C: Send + 'static>(
         Ok(target) => target,
         Err(refusal) => return Ok((Response::refusal(refusal), None)),
     };
-    let (response, content) = match find(&target.path, arrived, worker) {
+    let (response, content) = match find(request, &target, arrived, worker) {
         Ok(Found::File(resource)) => {
-            let response = Response::of(request, resource.representation, &worker.pool.settings.parts, now);
-            (response, Some(resource.content))
+            let settings = &worker.pool.settings;
+            let parts = if resource.is_whole { &Parts::WHOLE } else { &settings.parts };
+            (Response::of(request, resource.representation, parts, now), Some(resource.content))
         }
         Ok(Found::Folder) => (Response::redirect(target.path.location(target.query)), None),
         Err(NotFound::WouldBlock(would_block)) => return Err(would_block),
@@ -157,8 +160,44 @@ fn response<C: Send + 'static>(
     Ok(if request.method == Method::Head { (response.without_body(), None) } else { (response, content) })
 }
 
-/// Looks up a path, with a disk permit if it needs one. Fails if none is free.
-fn find<C: Send + 'static>(path: &Path, arrived: Instant, worker: &mut Worker<C>) -> Result<Found, NotFound> {
+/// Finds what a target names: a file, or the page that stands for it or for a folder.
+fn find<C: Send + 'static>(
+    request: &Request,
+    target: &Target,
+    arrived: Instant,
+    worker: &mut Worker<C>,
+) -> Result<Found, NotFound> {
+    let pool = worker.pool;
+    if let Some(asset) = pages::asset(target.path.relative()) {
+        return Ok(Found::File(asset));
+    }
+    let found = match find_file(&target.path, arrived, worker) {
+        Err(NotFound::Refused(refusal))
+            if refusal.status == Status::NotFound && target.path.folder() && pool.settings.listing =>
+        {
+            return match pool.site.list(target.path.relative())? {
+                Listing::Read(folder) => Ok(Found::File(pages::of_folder(request, target, &folder))),
+                Listing::StillReading => Err(Refusal::STILL_READING.into()),
+            };
+        }
+        found => found?,
+    };
+    let view = View::of_file(target.query.unwrap_or_default());
+    match found {
+        Found::File(resource) if view == View::Plain => Ok(Found::File(resource)),
+        Found::File(resource) => {
+            let page = match pool.site.list(target.path.parent()) {
+                Ok(Listing::Read(folder)) => pages::of_file(view, request, target, &folder),
+                _ => None,
+            };
+            Ok(Found::File(page.unwrap_or_else(|| view.of(resource, target))))
+        }
+        found => Ok(found),
+    }
+}
+
+/// Looks up a file, with a disk permit if it needs one. Fails if none is free.
+fn find_file<C: Send + 'static>(path: &Path, arrived: Instant, worker: &mut Worker<C>) -> Result<Found, NotFound> {
     let mut needed = worker.disk_permit.as_ref().map(DiskPermit::file_system);
     loop {
         let lookup = match needed {

@@ -49,7 +49,7 @@ impl Folder {
         let metadata = &file.metadata().expect("it is open");
         let modified = metadata.modified().expect("a time");
         let validators = Validators::File { size: metadata.len(), modified };
-        let representation = &Representation { validators, content_type: "text/plain".into() };
+        let representation = &Representation { validators, content_type: "text/plain".into(), fields: Vec::new() };
         let (root, relative) = (&self.root(), name.as_bytes());
         self.cache.offer(Offer { root, relative, file, metadata, representation, lookup, admission }, now)
     }

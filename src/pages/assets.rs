@@ -1,0 +1,52 @@
+//! Styles and scripts of the pages, embedded in the program.
+
+use std::sync::LazyLock;
+
+use crate::http::Validators;
+use crate::site::Resource;
+
+/// Where they lie: names with a leading dot are hidden in the content folder, so nothing collides.
+const FOLDER: &str = ".reeld/";
+
+struct Asset {
+    name: &'static str,
+    content: &'static [u8],
+    content_type: &'static str,
+}
+
+static ASSETS: [Asset; 3] = [
+    Asset { name: "reeld.css", content: include_bytes!("assets/reeld.css"), content_type: "text/css; charset=utf-8" },
+    Asset {
+        name: "folder.js",
+        content: include_bytes!("assets/folder.js"),
+        content_type: "text/javascript; charset=utf-8",
+    },
+    Asset {
+        name: "player.js",
+        content: include_bytes!("assets/player.js"),
+        content_type: "text/javascript; charset=utf-8",
+    },
+];
+
+/// Their URLs, in the same order. The tag in a URL changes with the content, so that browsers may
+/// keep what they have.
+static URLS: LazyLock<[String; ASSETS.len()]> = LazyLock::new(|| {
+    ASSETS.each_ref().map(|asset| {
+        let tag = Validators::generated(asset.content).entity_tag();
+        format!("/{FOLDER}{}?{}", asset.name, tag.trim_matches('"'))
+    })
+});
+
+/// The URL of an asset.
+pub fn url(name: &str) -> &'static str {
+    let index = ASSETS.iter().position(|asset| asset.name == name).expect("it is embedded");
+    &URLS[index]
+}
+
+/// The asset at a path relative to the content folder.
+pub fn asset(relative: &[u8]) -> Option<Resource> {
+    let name = relative.strip_prefix(FOLDER.as_bytes())?;
+    let asset = ASSETS.iter().find(|asset| asset.name.as_bytes() == name)?;
+    let fields = vec![("Cache-Control", "public, max-age=31536000, immutable".into())];
+    Some(Resource::generated(asset.content.to_vec(), asset.content_type, fields))
+}

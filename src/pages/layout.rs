@@ -1,0 +1,36 @@
+//! What the HTML pages share.
+
+use maud::{DOCTYPE, Markup, html};
+
+use super::assets;
+use crate::site::Resource;
+
+/// Nothing from elsewhere, and no script but ours, whatever a name in the folder says (CSP level 3).
+const POLICY: &str = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'self'; script-src 'self'; \
+                      connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
+
+/// A page with this title; `script` names its asset.
+pub fn page(title: &str, script: &str, body: Markup) -> Resource {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                link rel="stylesheet" href=(assets::url("reeld.css"));
+                script src=(assets::url(script)) defer {}
+            }
+            body { (body) }
+        }
+    };
+    let fields = vec![
+        ("Content-Security-Policy", POLICY.into()),
+        // Always asked for again, and answered with 304 where nothing changed.
+        ("Cache-Control", "no-cache".into()),
+        ("Vary", "Accept".into()),
+        ("Referrer-Policy", "same-origin".into()),
+    ];
+    Resource::generated(page.into_string().into_bytes(), "text/html; charset=utf-8", fields)
+}
