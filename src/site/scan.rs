@@ -209,14 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_during_a_scan_is_looked_at_after_it() {
+    fn what_changes_before_or_during_a_scan_is_looked_at_after_it() {
         let mut scans = scans();
         scans.take_due(Instant::now());
-        scans.add(b"", b"a".to_vec(), Change::Created);
-        assert!(scans.begin(b"").is_some_and(|work| work.changes.is_none()));
-        for change in [Change::Complete, Change::Touched] {
+        for change in [Change::Created, Change::Complete] {
             scans.add(b"", b"a".to_vec(), change);
         }
+        assert!(scans.begin(b"").is_some_and(|work| work.changes.is_none()));
+        scans.add(b"", b"a".to_vec(), Change::Touched);
         let changes = scans.begin(b"").and_then(|work| work.changes);
         assert_eq!(changes, Some(ChangedNames::from([(b"a".to_vec(), Change::Complete)])));
     }
