@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use super::fields::list_members;
+use super::fields::{Method, list_members};
+use super::head::Request;
 use crate::bytes::Bytes;
 use crate::limits::RANGES_MAX;
 
@@ -99,6 +100,21 @@ fn number(text: &[u8]) -> Option<u64> {
 impl Parts {
     /// No response is cut.
     pub const WHOLE: Self = Parts { policy: PartPolicy::Never, size: Bytes(u64::MAX) };
+
+    /// The parts for one request. HEAD tells of
+    /// the whole file, because clients read the size of the file from it.
+    pub fn for_request(&self, request: &Request) -> Self {
+        let policy = match self.policy {
+            _ if request.method == Method::Head => PartPolicy::Never,
+            policy => policy,
+        };
+        Parts { policy, ..*self }
+    }
+
+    /// Whether some answers from a file of `total` bytes are cut.
+    pub fn may_cut(&self, total: u64) -> bool {
+        self.policy != PartPolicy::Never && total > self.size.0
+    }
 
     /// Selects the bytes to send of a file of `total` bytes, for these ranges or a request without
     /// a valid Range.

@@ -78,6 +78,21 @@ fn the_part_policy_says_what_is_cut() {
 }
 
 #[test]
+fn head_tells_of_the_whole_file() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    for (target, status, length) in
+        [("/film.mp4", 200, &*FILM.to_string()), ("/small.txt", 200, "5"), ("/none", 404, "28")]
+    {
+        client.send(format!("HEAD {target} HTTP/1.1\r\nHost: h\r\nRange: bytes=3-\r\n\r\n"));
+        let head = client.head();
+        assert_eq!((head.status, head.field("Content-Length")), (status, Some(length)), "{target}");
+    }
+    client.get("/small.txt", "");
+    assert_eq!(client.answer().body, b"small", "no body came before this answer");
+}
+
+#[test]
 fn a_file_that_is_cut_while_it_is_sent_ends_the_connection() {
     let server = Server::start(&["--part-policy", "never"]);
     let mut client = server.connect();

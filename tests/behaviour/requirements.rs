@@ -146,12 +146,12 @@ fn methods_and_fields() -> Vec<Case> {
     vec![
         case(45, get("/small.txt", "")).body("small").field("Content-Length", "5").without("Content-Range"),
         case(45, head("/small.txt")).field("Content-Length", "5"),
-        case(46, head("/film.mp4")).answers(&[206]).check(|answers| {
+        case(46, head("/film.mp4")).check(|answers| {
             assert_eq!(
                 names(&answers[0]),
                 ["Date", "Connection", "Accept-Ranges", "Content-Type", "X-Content-Type-Options", "Content-Length"]
                     .into_iter()
-                    .chain(["Content-Range", "Last-Modified", "ETag"])
+                    .chain(["Last-Modified", "ETag"])
                     .collect::<Vec<_>>()
             );
         }),
@@ -172,8 +172,8 @@ fn methods_and_fields() -> Vec<Case> {
         case(54, get("/small.txt", "")).field("Content-Type", "text/plain; charset=utf-8"),
         case(54, get("/none", "")).answers(&[404]).field("Content-Type", "text/plain; charset=utf-8"),
         case(55, get("/empty.txt", "")).field("Content-Length", "0"),
-        case(56, head("/film.mp4")).answers(&[206]).field("Content-Length", "100"),
-        case(56, request("HEAD", "/film.mp4", "Range: bytes=7-9\r\n")).answers(&[206]).field("Content-Length", "100"),
+        case(56, head("/film.mp4")).field("Content-Length", "250").without("Content-Range"),
+        case(56, request("HEAD", "/film.mp4", "Range: bytes=7-9\r\n")).field("Content-Length", "250"),
         case(57, get("/small.txt", "")).field("Accept-Ranges", "bytes").without("Server"),
     ]
 }
@@ -227,7 +227,7 @@ fn ranges() -> Vec<Case> {
     let film = |range: &str| get("/film.mp4", &format!("Range: {range}\r\n"));
     vec![
         case(66, film("bytes=abc")).first_part(),
-        case(67, request("HEAD", "/film.mp4", "Range: bytes=240-\r\n")).answers(&[206]).field("Content-Length", "100"),
+        case(67, request("HEAD", "/film.mp4", "Range: bytes=240-\r\n")).field("Content-Length", "250"),
         case(67, request("OPTIONS", "/film.mp4", "Range: bytes=240-\r\n")).answers(&[204]),
         case(68, film("lines=7-9")).first_part(),
         case(69, film(&format!("bytes=0-1{}", ",4-5".repeat(16)))).first_part(),
