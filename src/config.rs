@@ -89,7 +89,7 @@ impl Config {
                     policy: given("part-policy", args.part_policy).read(
                         PartPolicy::Always,
                         policy_named,
-                        "always, open-ended or never",
+                        "always, open-ended, players or never",
                     )?,
                     size: given("part-size", args.part_size).read(
                         PART,
@@ -154,7 +154,7 @@ fn transfer_named(name: &str) -> Option<SendMethod> {
 }
 
 fn policy_named(name: &str) -> Option<PartPolicy> {
-    [PartPolicy::Always, PartPolicy::OpenEnded, PartPolicy::Never].into_iter().find(|policy| policy.name() == name)
+    PartPolicy::ALL.into_iter().find(|policy| policy.name() == name)
 }
 
 #[cfg(test)]
@@ -216,7 +216,7 @@ mod tests {
             ),
             ("--log json", "--log is 'json'; it must be combined or off"),
             ("--transfer mmap", "--transfer is 'mmap'; it must be pread or sendfile"),
-            ("--part-policy some", "--part-policy is 'some'; it must be always, open-ended or never"),
+            ("--part-policy some", "--part-policy is 'some'; it must be always, open-ended, players or never"),
         ] {
             assert_eq!(config(line, &[]).map(|_| ()), Err(sentence.to_string()));
         }

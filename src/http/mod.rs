@@ -1,9 +1,10 @@
 //! The rules of HTTP: pure functions and closed enums, no I/O of any kind.
 //!
 //! In the order in which a request meets them: [`head`] (bytes to a [`Request`]), [`framing`] and
-//! [`chunked`] (where it ends), [`target`] (which path it names), [`precondition`] and [`range`]
-//! (how much of the file is wanted), [`response`], [`multipart`] and [`cors`] (the answer), with
-//! the vocabulary of [`fields`], [`status`], [`validators`], [`authority`] and [`date`].
+//! [`chunked`] (where it ends), [`target`] and [`query`] (what it names), [`precondition`],
+//! [`range`] and [`players`] (how much of the file is wanted), [`response`], [`multipart`] and
+//! [`cors`] (the answer), with the vocabulary of [`fields`], [`status`], [`validators`],
+//! [`authority`] and [`date`].
 
 pub mod authority;
 pub mod chunked;
@@ -13,6 +14,7 @@ pub mod fields;
 pub mod framing;
 pub mod head;
 pub mod multipart;
+pub mod players;
 pub mod precondition;
 pub mod query;
 pub mod range;

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::fields::{Method, list_members};
 use super::head::Request;
+use super::players;
 use crate::bytes::Bytes;
 use crate::limits::RANGES_MAX;
 
@@ -16,16 +17,22 @@ pub enum PartPolicy {
     /// Only those to an open-ended range, `bytes=N-`; a client that asks for a definite number of
     /// bytes gets them.
     OpenEnded,
+    /// Only those to an open-ended range from a media element or player that asks for the next part
+    /// by itself; every other client gets what RFC 9110 says.
+    Players,
     /// None, as RFC 9110 has it.
     Never,
 }
 
 impl PartPolicy {
+    pub const ALL: [Self; 4] = [PartPolicy::Always, PartPolicy::OpenEnded, PartPolicy::Players, PartPolicy::Never];
+
     /// The name in flags and messages.
     pub fn name(self) -> &'static str {
         match self {
             PartPolicy::Always => "always",
             PartPolicy::OpenEnded => "open-ended",
+            PartPolicy::Players => "players",
             PartPolicy::Never => "never",
         }
     }
@@ -101,11 +108,13 @@ impl Parts {
     /// No response is cut.
     pub const WHOLE: Self = Parts { policy: PartPolicy::Never, size: Bytes(u64::MAX) };
 
-    /// The parts for one request. HEAD tells of
-    /// the whole file, because clients read the size of the file from it.
+    /// The parts for one request: `players` becomes what it means for that client, and HEAD tells of
+    /// the whole file, because clients read the size of the file from it (docs/clients.md).
     pub fn for_request(&self, request: &Request) -> Self {
         let policy = match self.policy {
             _ if request.method == Method::Head => PartPolicy::Never,
+            PartPolicy::Players if players::asks_for_next_part(request) => PartPolicy::OpenEnded,
+            PartPolicy::Players => PartPolicy::Never,
             policy => policy,
         };
         Parts { policy, ..*self }

@@ -69,6 +69,9 @@ fn the_part_policy_says_what_is_cut() {
         ("open-ended", "Range: bytes=0-\r\n", 206, PART),
         ("open-ended", "Range: bytes=0-9999999\r\n", 206, 10_000_000),
         ("never", "", 200, FILM),
+        ("players", "", 200, FILM),
+        ("players", "Range: bytes=0-\r\n", 206, FILM),
+        ("players", "User-Agent: VLC/3.0.24 LibVLC/3.0.24\r\nRange: bytes=0-\r\n", 206, PART),
         ("never", "Range: bytes=0-\r\n", 206, FILM),
     ] {
         let answer = Server::start(&["--part-policy", policy]).get("/film.mp4", fields);

@@ -97,9 +97,12 @@ fn a_206_of_a_file_that_is_cut_is_not_stored() {
     for fields in ["Range: bytes=250-\r\n", "If-None-Match: *\r\n"] {
         assert!(stored(fields), "{fields}");
     }
-    for (policy, size, stored) in
-        [(PartPolicy::OpenEnded, 100, false), (PartPolicy::Never, 100, true), (PartPolicy::Always, 250, true)]
-    {
+    for (policy, size, stored) in [
+        (PartPolicy::OpenEnded, 100, false),
+        (PartPolicy::Players, 100, false),
+        (PartPolicy::Never, 100, true),
+        (PartPolicy::Always, 250, true),
+    ] {
         let parts = Parts { policy, size: Bytes(size) };
         let text = answer_in(&parts, "GET", "Range: bytes=7-9\r\n");
         assert_eq!(!text.contains("Cache-Control"), stored, "{policy:?} {size}: {text}");
