@@ -101,6 +101,13 @@ pub const FEW_TRANSFERS: usize = 16;
 /// Bytes of a peer's text (request line, referer, user agent) in an access log field.
 pub const LOG_FIELD_MAX: usize = 1024;
 
+/// Programs that the log names because they may have taken a part for the whole file; further ones
+/// are not named. A client can send as many names as it likes.
+pub const NOTICED_PRODUCTS_MAX: usize = 64;
+
+/// Bytes of the name and version of such a program that the log shows; most take some 20.
+pub const PRODUCT_MAX: usize = 64;
+
 /// Bytes of access log or diagnostics queued for a slow standard output or standard error, besides
 /// those being written; further lines are dropped and counted.
 pub const OUTPUT_QUEUE_MAX: usize = 4 * 1024 * 1024;

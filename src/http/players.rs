@@ -3,7 +3,8 @@
 //! Chosen by measurement with 90 clients, see docs/clients.md. No single field tells a media
 //! element from a download of the same browser: together these do.
 
-use super::head::{Request, is_token};
+use super::fields::is_token;
+use super::head::Request;
 
 /// Whether the request is from a media element or player that asks for the next part when it needs
 /// it: the media elements of Firefox and Chromium, and VLC.
@@ -24,7 +25,7 @@ fn is_chromium_media_element(request: &Request) -> bool {
         && request.only("accept") == Some(b"*/*")
         && matches!(request.only("accept-encoding"), Some(b"identity" | b"identity;q=1, *;q=0"))
         && match request.only("sec-fetch-dest") {
-            None => request.every("sec-fetch-dest").next().is_none(),
+            None => request.fields.every("sec-fetch-dest").next().is_none(),
             Some(destination) => matches!(destination, b"video" | b"audio"),
         }
 }

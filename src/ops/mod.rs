@@ -1,13 +1,16 @@
 //! What the operator sees and does: the [`access_log`] and the [`diagnostics`], each through a
-//! [`non_blocking_writer`]; the [`record`] of an exchange; [`signals`]; the [`file_limit`].
+//! [`non_blocking_writer`]; [`part_notices`] for programs that are cut short; the [`record`] of an
+//! exchange; [`signals`]; the [`file_limit`].
 
 pub mod access_log;
 pub mod diagnostics;
 pub mod file_limit;
 pub mod non_blocking_writer;
+pub mod part_notices;
 pub mod record;
 pub mod signals;
 
 pub use access_log::AccessLog;
 pub use non_blocking_writer::NonBlockingWriter;
+pub use part_notices::PartNotices;
 pub use record::Observer;

@@ -47,6 +47,31 @@ fn the_line_at_the_start_is_one_line() {
     assert!(server.start_line.contains(SHOWN), "{}", server.start_line);
 }
 
+#[test]
+fn a_program_that_is_cut_short_is_named_once() {
+    let server = Server::start(&["--part-size", "1KiB"]);
+    let mut client = server.connect();
+    let mut ask = |fields: &str| {
+        client.get("/film.mp4", fields);
+        client.answer();
+    };
+    // None of these takes a part that it did not ask for as the whole file.
+    ask("User-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n");
+    ask("User-Agent: early/1\r\nRange: bytes=0-\r\n");
+    ask("User-Agent: Wget/1.21.3\r\n");
+    ask("User-Agent: Wget/1.21.3 (linux-gnu)\r\n");
+    ask("User-Agent: odd\u{9b}31m\r\n");
+    ask("");
+    let notice = |product: &str| {
+        format!("{product} was sent the first 1 KiB of a larger file and may take it for all of it; see --part-policy")
+    };
+    // Each is the next line, so there is none between them.
+    for product in ["Wget/1.21.3", "odd", "a client without a name"] {
+        let line = server.wait_for_diagnostic("");
+        assert_eq!(line, format!("reeld: warn: {}", notice(product)));
+    }
+}
+
 /// A tmpfs of 64 KiB, if this user may mount one. Unmounted when dropped.
 struct SmallDisk(PathBuf);
 

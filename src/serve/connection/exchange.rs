@@ -151,7 +151,11 @@ fn response<C: Send + 'static>(
         Ok(Found::File(resource)) => {
             let settings = &worker.pool.settings;
             let parts = if resource.is_whole { &Parts::WHOLE } else { &settings.parts };
-            (Response::of(request, resource.representation, parts, now), Some(resource.content))
+            let response = Response::of(request, resource.representation, parts, now);
+            if response.status == Status::PartialContent && request.fields.every("range").next().is_none() {
+                worker.pool.part_notices.add(request, parts.size);
+            }
+            (response, Some(resource.content))
         }
         Ok(Found::Folder) => (Response::redirect(target.path.location(target.query)), None),
         Err(NotFound::WouldBlock(would_block)) => return Err(would_block),

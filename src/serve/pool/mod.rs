@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::settings::Settings;
 use crate::limits::{FEW_TRANSFERS, SHED_MAX, UNFINISHED_HEADS_MAX};
-use crate::ops::Observer;
+use crate::ops::{Observer, PartNotices};
 use crate::site::{FileSystem, Site, WouldBlock};
 
 pub(in crate::serve) mod admission;
@@ -125,6 +125,7 @@ pub(in crate::serve) struct Pool<C> {
     pub settings: Settings,
     pub site: Arc<Site>,
     pub observer: Option<Arc<dyn Observer>>,
+    pub part_notices: PartNotices,
     pub shutdown: Arc<Shutdown>,
     /// Where workers park connections.
     pub active: PollInbox<Parked<C>>,
@@ -193,6 +194,7 @@ impl<C: Send + 'static> Pool<C> {
             settings,
             site,
             observer,
+            part_notices: PartNotices::default(),
             shutdown,
             active,
             inactive,
