@@ -44,20 +44,50 @@ impl View {
     /// This view of a file for which there is no page.
     pub fn of(self, resource: Resource, target: &Target) -> Resource {
         let mut resource = resource;
-        resource.is_whole = self != View::Plain;
+        resource.is_whole = matches!(self, View::Whole | View::Download);
         if self == View::Download {
-            resource.representation.fields.push(("Content-Disposition", disposition(target.path.name()).into()));
+            // A folder with a page of its own is that page.
+            let name = if target.path.folder() { b"index.html" } else { target.path.name() };
+            resource.representation.fields.push(("Content-Disposition", disposition(name).into()));
         }
         resource
     }
 }
 
-/// RFC 6266 section 4.3: the name as UTF-8 for browsers, and in ASCII for others.
+/// RFC 6266 section 4.3: the name in ASCII, and where it is UTF-8 (RFC 8187 section 3.2) all of it.
 fn disposition(name: &[u8]) -> String {
-    let ascii: String = name.iter().map(|&byte| if is_plain(byte) { char::from(byte) } else { '_' }).collect();
-    format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{}", encode(name))
+    let plain = |character| if is_plain(character) { character } else { '_' };
+    let ascii: String = String::from_utf8_lossy(name).chars().map(plain).collect();
+    match std::str::from_utf8(name) {
+        Ok(_) => format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{}", encode(name)),
+        Err(_) => format!("attachment; filename=\"{ascii}\""),
+    }
 }
 
-fn is_plain(byte: u8) -> bool {
-    (byte.is_ascii_graphic() || byte == b' ') && !b"\"\\%/".contains(&byte)
+/// Whether it stands for itself in a quoted string, also to programs that decode percent signs or
+/// backslashes there (RFC 6266 appendix D).
+fn is_plain(character: char) -> bool {
+    (character.is_ascii_graphic() || character == ' ') && !"\"\\%".contains(character)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_any_bytes_is_one_harmless_field() {
+        let long = "é".repeat(127) + "x";
+        let long_field = format!("filename=\"{}x\"; filename*=UTF-8''{}x", "_".repeat(127), "%C3%A9".repeat(127));
+        for (name, field) in [
+            (&b"film.mp4"[..], "filename=\"film.mp4\"; filename*=UTF-8''film.mp4"),
+            (b"a film; 100%.mp4", "filename=\"a film; 100_.mp4\"; filename*=UTF-8''a%20film%3B%20100%25.mp4"),
+            (b"\"a\"\\b.mp4", "filename=\"_a__b.mp4\"; filename*=UTF-8''%22a%22%5Cb.mp4"),
+            (b"a\r\nSet-Cookie: b", "filename=\"a__Set-Cookie: b\"; filename*=UTF-8''a%0D%0ASet-Cookie%3A%20b"),
+            ("é.mp4".as_bytes(), "filename=\"_.mp4\"; filename*=UTF-8''%C3%A9.mp4"),
+            (b"caf\xe9.mp4", "filename=\"caf_.mp4\""),
+            (long.as_bytes(), &long_field),
+        ] {
+            assert_eq!(disposition(name), format!("attachment; {field}"), "{}", name.escape_ascii());
+        }
+    }
 }

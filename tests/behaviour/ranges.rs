@@ -1,6 +1,8 @@
 //! Which bytes a response carries: whole files, parts, ranges, policies.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
 
 use super::support::*;
 
@@ -78,6 +80,57 @@ fn the_part_policy_says_what_is_cut() {
         assert_eq!(answer.status, status, "{policy} {fields}");
         assert_film_bytes(&answer.body, 0, length);
     }
+}
+
+#[test]
+fn downloads_and_whole_files_are_never_cut() {
+    for policy in ["always", "open-ended", "players", "never"] {
+        let server = Server::start(&["--part-policy", policy]);
+        let tag = server.get("/film.mp4", "").field("ETag").expect("a tag").to_string();
+        for query in ["?download", "?whole"] {
+            let mut client = server.connect();
+            let mut get = |fields: &str| {
+                client.get(&format!("/film.mp4{query}"), fields);
+                client.answer()
+            };
+            let is_download = query == "?download";
+            for fields in ["", "If-Range: \"other\"\r\nRange: bytes=7-\r\n"] {
+                let whole = get(fields);
+                assert_eq!((whole.status, whole.field("Cache-Control")), (200, None), "{policy} {query}");
+                assert_eq!(whole.field("Content-Disposition").is_some(), is_download);
+                assert_film_bytes(&whole.body, 0, FILM);
+            }
+            get("Range: bytes=7-\r\nUser-Agent: VLC/3.0.24\r\n").assert_film(7, FILM - 7);
+            get(&format!("If-Range: {tag}\r\nRange: bytes=7-\r\n")).assert_film(7, FILM - 7);
+            assert_eq!(get(&format!("If-None-Match: {tag}\r\n")).status, 304);
+            client.send(format!("HEAD /film.mp4{query} HTTP/1.1\r\nHost: h\r\n\r\n"));
+            let head = client.head();
+            assert_eq!((head.status, head.field("Content-Length")), (200, Some(&*FILM.to_string())));
+            assert_eq!(head.field("Content-Disposition").is_some(), is_download);
+        }
+    }
+}
+
+#[test]
+fn the_name_of_a_download_adds_no_field() {
+    let content = content();
+    for name in [&b"a\r\nX-Evil: b\".mp4"[..], b"caf\xe9.mp4"] {
+        fs::write(content.path().join(OsStr::from_bytes(name)), "small").expect("a file");
+    }
+    let server = Server::start_on(content, &[]);
+    for (target, disposition) in [
+        (
+            "/a%0d%0aX-Evil:%20b%22.mp4",
+            "attachment; filename=\"a__X-Evil: b_.mp4\"; filename*=UTF-8''a%0D%0AX-Evil%3A%20b%22.mp4",
+        ),
+        ("/caf%e9.mp4", "attachment; filename=\"caf_.mp4\""),
+        ("/", "attachment; filename=\"index.html\"; filename*=UTF-8''index.html"),
+    ] {
+        let answer = server.get(&format!("{target}?download"), "");
+        assert_eq!((answer.status, answer.field("Content-Disposition")), (200, Some(disposition)));
+        assert_eq!(answer.field("X-Evil"), None);
+    }
+    assert_eq!(server.get("/confidential/secret.txt?download", "").status, 403);
 }
 
 #[test]
