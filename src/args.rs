@@ -10,13 +10,14 @@ use argh::FromArgs;
 /// environment, --port as REELD_PORT and so on; the flag wins. Folders in REELD_CONFIDENTIAL are
 /// separated by colons.
 #[derive(Debug, Default, FromArgs, PartialEq, Eq)]
+#[argh(help_triggers("-h", "--help"))]
 pub struct Args {
     /// the folder to serve (default: content)
     #[argh(positional)]
     pub content: Option<OsString>,
 
     /// the TCP port; 0 picks a free one (default: 8080)
-    #[argh(option, arg_name = "number")]
+    #[argh(option, short = 'p', arg_name = "number")]
     pub port: Option<String>,
 
     /// the address to listen on, or a host name for all of its addresses (default: all, IPv6 and
@@ -28,7 +29,7 @@ pub struct Args {
     #[argh(option, arg_name = "number")]
     pub workers: Option<String>,
 
-    /// bytes of a part, as 5MiB or 5242880 (default: 5MiB)
+    /// bytes of a part, as 5M or 5242880 (default: 5M)
     #[argh(option, arg_name = "size")]
     pub part_size: Option<String>,
 
@@ -78,8 +79,16 @@ pub struct Args {
     #[argh(option, arg_name = "format")]
     pub log: Option<String>,
 
-    /// print the version and exit
+    /// no pages that list folders or play files; index.html still stands for its folder
     #[argh(switch)]
+    pub no_listing: bool,
+
+    /// no QR code of the address on the terminal
+    #[argh(switch)]
+    pub no_qr: bool,
+
+    /// print the version and exit
+    #[argh(switch, short = 'V')]
     pub version: bool,
 }
 
@@ -158,6 +167,9 @@ mod tests {
         let expected = Args { content: Some("films".into()), port: Some("0".into()), ..Args::default() };
         assert_eq!(read("films --port 0"), Ok(expected));
         assert_eq!(read("--port=0 films"), read("films --port 0"));
+        assert_eq!(read("-p 0 films"), read("films --port 0"));
+        assert_eq!(read("-V"), read("--version"));
+        assert_eq!(read("-h"), read("--help"));
         assert_eq!(read("-- --a=b"), Ok(Args { content: Some("--a=b".into()), ..Args::default() }));
         let confidential = vec!["a".into(), "b=c".into()];
         assert_eq!(read("--confidential a --confidential=b=c"), Ok(Args { confidential, ..Args::default() }));

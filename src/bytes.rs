@@ -9,8 +9,11 @@ pub struct Bytes(pub u64);
 
 const KIB: u64 = 1024;
 
+/// What a size may look like, for messages.
+pub const EXPECTED: &str = "a number of bytes greater than 0, as 5242880 or with a unit: K, M or G (also KiB, MiB, GiB), or kB, MB or GB (powers of 1000)";
+
 /// Longer suffixes first, because `MiB` ends in `B` as well.
-const UNITS: [(&str, u64); 7] = [
+const UNITS: [(&str, u64); 10] = [
     ("KiB", KIB),
     ("MiB", KIB * KIB),
     ("GiB", KIB * KIB * KIB),
@@ -18,12 +21,15 @@ const UNITS: [(&str, u64); 7] = [
     ("MB", 1000 * 1000),
     ("GB", 1000 * 1000 * 1000),
     ("B", 1),
+    ("K", KIB),
+    ("M", KIB * KIB),
+    ("G", KIB * KIB * KIB),
 ];
 
 impl FromStr for Bytes {
     type Err = ();
 
-    /// Parses a whole number with an optional unit: `5MiB`, `512 KiB`, `5242880`. Fails on anything
+    /// Parses a whole number with an optional unit: `5MiB`, `5M`, `5242880`. Fails on anything
     /// else and on overflow.
     fn from_str(text: &str) -> Result<Self, ()> {
         let (digits, factor) = UNITS
@@ -67,6 +73,9 @@ mod tests {
             ("5MiB", 5_242_880),
             ("5mib", 5_242_880),
             ("5 MiB", 5_242_880),
+            ("5M", 5_242_880),
+            ("64k", 65_536),
+            ("1G", 1_073_741_824),
             ("5MB", 5_000_000),
             ("64KiB", 65_536),
             ("64kB", 64_000),
@@ -79,9 +88,19 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_a_size() {
-        for text in
-            ["", "MiB", "-1", "+5", "5.5MiB", "5 parts", "0x10", "18446744073709551616", "18446744073709551615KiB", "é"]
-        {
+        for text in [
+            "",
+            "MiB",
+            "M",
+            "-1",
+            "+5",
+            "5.5MiB",
+            "5 parts",
+            "0x10",
+            "18446744073709551616",
+            "18446744073709551615KiB",
+            "é",
+        ] {
             assert_eq!(text.parse::<Bytes>(), Err(()), "{text}");
         }
     }

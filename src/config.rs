@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::args::Args;
-use crate::bytes::Bytes;
+use crate::bytes::{self, Bytes};
 use crate::environment::Environment;
 use crate::http::range::{PartPolicy, Parts};
 use crate::serve::{SendMethod, Settings, default_workers};
@@ -24,6 +24,8 @@ pub struct Config {
     pub access_rules: AccessRules,
     /// Whether there is an access log.
     pub log: bool,
+    /// Whether a terminal is shown the address as a QR code.
+    pub qr_code: bool,
     pub serve: Settings,
 }
 
@@ -60,6 +62,7 @@ impl Config {
         })?;
         let seconds =
             |name, flag, default| given(name, flag).read(Duration::from_secs(default), positive_seconds, SECONDS);
+        let switch = |name, flag: bool| given(name, flag.then(|| "1".into())).read(false, switch_named, "1 or 0");
         let config = Config {
             content: content.into(),
             host: given("host", args.host).read(
@@ -70,6 +73,7 @@ impl Config {
             port: given("port", args.port).read(8080, |text| text.parse().ok(), "a number from 0 to 65535")?,
             access_rules,
             log: given("log", args.log).read(true, log_named, "combined or off")?,
+            qr_code: !switch("no-qr", args.no_qr)?,
             serve: Settings {
                 workers: given("workers", args.workers).read(
                     default_workers(),
@@ -94,10 +98,10 @@ impl Config {
                     size: given("part-size", args.part_size).read(
                         PART,
                         |text| text.parse().ok().filter(|size: &Bytes| size.0 > 0),
-                        "a number of bytes greater than 0, like 5MiB or 5242880",
+                        bytes::EXPECTED,
                     )?,
                 },
-                listing: true,
+                listing: !switch("no-listing", args.no_listing)?,
                 transfer: given("transfer", args.transfer).read(
                     SendMethod::Pread,
                     transfer_named,
@@ -141,6 +145,14 @@ fn log_named(name: &str) -> Option<bool> {
     match name {
         "combined" => Some(true),
         "off" => Some(false),
+        _ => None,
+    }
+}
+
+fn switch_named(name: &str) -> Option<bool> {
+    match name {
+        "1" => Some(true),
+        "0" => Some(false),
         _ => None,
     }
 }
@@ -194,6 +206,15 @@ mod tests {
     }
 
     #[test]
+    fn a_switch_is_a_variable_of_one_or_zero() {
+        for (line, value, is_on) in [("", "", true), ("", "0", true), ("", "1", false), ("--no-listing", "0", false)] {
+            let config = config(line, &[("REELD_NO_LISTING", value)]).expect("nothing is wrong");
+            assert_eq!((config.serve.listing, config.qr_code), (is_on, true), "{line} {value}");
+        }
+        assert!(!config("--no-qr", &[]).expect("nothing is wrong").qr_code);
+    }
+
+    #[test]
     fn confidential_folders_add_up() {
         let expected = AccessRules::new(["a", "b/c"]).expect("these are folders");
         assert_eq!(
@@ -215,6 +236,11 @@ mod tests {
                 "--host is '192.0.2'; it must be an IP address or a host name, like 192.0.2.1, ::1 or localhost",
             ),
             ("--log json", "--log is 'json'; it must be combined or off"),
+            (
+                "--part-size 5XB",
+                "--part-size is '5XB'; it must be a number of bytes greater than 0, as 5242880 or with a unit: K, M or \
+                 G (also KiB, MiB, GiB), or kB, MB or GB (powers of 1000)",
+            ),
             ("--transfer mmap", "--transfer is 'mmap'; it must be pread or sendfile"),
             ("--part-policy some", "--part-policy is 'some'; it must be always, open-ended, players or never"),
         ] {
@@ -222,7 +248,6 @@ mod tests {
         }
         for line in [
             "--part-size 0",
-            "--part-size 5XB",
             "--idle-timeout 0",
             "--idle-timeout NaN",
             "--head-timeout -1",
@@ -236,6 +261,8 @@ mod tests {
         }
         let confidential = config("", &[("REELD_CONFIDENTIAL", "../x")]).map(|_| ());
         assert!(confidential.is_err_and(|sentence| sentence.starts_with("REELD_CONFIDENTIAL is '../x'")));
+        let no_switch = config("", &[("REELD_NO_QR", "yes")]).map(|_| ());
+        assert_eq!(no_switch, Err("REELD_NO_QR is 'yes'; it must be 1 or 0".to_string()));
         let from_environment = config("", &[("REELD_WORKERS", "many")]).map(|_| ());
         assert_eq!(from_environment, Err("REELD_WORKERS is 'many'; it must be a number from 1 to 1024".to_string()));
     }
@@ -282,7 +309,9 @@ mod tests {
         let Err(crate::args::EarlyExit::Help(help)) = Args::read(&["--help".into()]) else {
             panic!("--help is no error")
         };
-        let flags = help.lines().filter_map(|line| line.trim_start().strip_prefix("--")?.split([' ', ',']).next());
+        // `--port` or `-p, --port`.
+        let words = help.lines().filter_map(|line| line.split([' ', ',']).find(|word| word.starts_with("--")));
+        let flags = words.map(|word| word.trim_start_matches("--"));
         let variables = flags
             .filter(|flag| !matches!(*flag, "version" | "help"))
             .map(|flag| format!("REELD_{}", flag.replace('-', "_").to_uppercase()));

@@ -22,7 +22,7 @@ pub struct Settings {
     /// How long responses under way may take to finish during shutdown.
     pub drain_timeout: Duration,
     pub parts: Parts,
-    /// Whether a folder without a page of its own has one that lists it.
+    /// Whether there are pages that list folders and play files.
     pub listing: bool,
     pub transfer: SendMethod,
     /// Origins whose web pages may play what is served.

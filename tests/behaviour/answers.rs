@@ -34,6 +34,18 @@ fn options_and_redirects() {
 }
 
 #[test]
+fn without_listing_only_what_is_in_the_folder_is_served() {
+    for (flags, page) in [(&[][..], 200), (&["--no-listing"], 404)] {
+        let server = Server::start(flags);
+        for target in ["/films/", "/films/?json", "/films/?m3u", "/.reeld/reeld.css"] {
+            assert_eq!(server.get(target, "").status, page, "{target} {flags:?}");
+        }
+        assert_eq!(server.get("/", "").body, b"<!doctype html>");
+        assert_eq!(server.get("/film.mp4?m3u", "").status, if page == 200 { 200 } else { 206 });
+    }
+}
+
+#[test]
 fn pages_of_the_origin_that_is_named_may_play() {
     let server = Server::start(&["--cors", "https://films.example"]);
     let mut client = server.connect();

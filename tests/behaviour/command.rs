@@ -29,14 +29,18 @@ fn help_and_version_go_to_standard_output() {
     let (code, help, _) = run(content.path(), &["--help"]);
     assert_eq!(code, Some(0));
     // README has a row for each.
-    let rows = include_str!("../../README.md").lines().filter(|line| line.starts_with("| `--"));
+    let rows = include_str!("../../README.md").lines().filter(|line| line.starts_with("| `-"));
     let documented = rows.flat_map(|row| row.split('|').nth(1).expect("a cell").split(", "));
     let documented: BTreeSet<&str> = documented.map(|flag| flag.trim_matches([' ', '`'])).collect();
-    let first_words = help.lines().filter_map(|line| line.trim_start().split([' ', ',']).next());
-    let listed: BTreeSet<&str> = first_words.filter(|word| word.starts_with("--")).collect();
+    let options = help.lines().skip_while(|line| *line != "Options:").filter(|line| line.starts_with("  -"));
+    let words = options.flat_map(|line| line.split([' ', ',']).filter(|word| !word.is_empty()).take(2));
+    let listed: BTreeSet<&str> = words.filter(|word| word.starts_with('-')).collect();
     assert_eq!(listed, documented);
+    assert_eq!(run(content.path(), &["-h"]).1, help);
     let version = format!("reeld {}\n", env!("CARGO_PKG_VERSION"));
-    assert_eq!(run(content.path(), &["--version"]), (Some(0), version, String::new()));
+    for flag in ["--version", "-V"] {
+        assert_eq!(run(content.path(), &[flag]), (Some(0), version.clone(), String::new()));
+    }
 }
 
 #[test]

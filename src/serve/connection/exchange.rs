@@ -172,7 +172,7 @@ fn find<C: Send + 'static>(
     worker: &mut Worker<C>,
 ) -> Result<Found, NotFound> {
     let pool = worker.pool;
-    if let Some(asset) = pages::asset(target.path.relative()) {
+    if let Some(asset) = pages::asset(target.path.relative()).filter(|_| pool.settings.listing) {
         return Ok(Found::File(asset));
     }
     let found = match find_file(&target.path, arrived, worker) {
@@ -191,7 +191,7 @@ fn find<C: Send + 'static>(
         Found::File(resource) if view == View::Plain => Ok(Found::File(resource)),
         Found::File(resource) => {
             let page = match pool.site.list(target.path.parent()) {
-                Ok(Listing::Read(folder)) => pages::of_file(view, request, target, &folder),
+                Ok(Listing::Read(folder)) if pool.settings.listing => pages::of_file(view, request, target, &folder),
                 _ => None,
             };
             Ok(Found::File(page.unwrap_or_else(|| view.of(resource, target))))
