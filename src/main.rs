@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use reeld::args::{Args, EarlyExit};
 use reeld::config::Config;
 use reeld::environment::Environment;
-use reeld::ops::{AccessLog, NonBlockingWriter, diagnostics, file_limit, signals};
+use reeld::ops::{AccessLog, NonBlockingWriter, addresses, diagnostics, file_limit, qr_code, signals};
 use reeld::serve::{self, Listener, Shutdown};
 use reeld::site::{AccessRules, Site, missing_confidential};
 
@@ -113,8 +113,8 @@ fn serve_until_shutdown(
     diagnostics: NonBlockingWriter,
 ) -> io::Result<()> {
     let stop_on_signal = Arc::clone(&stop);
-    signals::watch(diagnostics, move || stop_on_signal.drain())?;
-    announce(config, &listener.addresses()?);
+    signals::watch(diagnostics.clone(), move || stop_on_signal.drain())?;
+    announce(config, &listener.addresses()?, &diagnostics);
     if !config.log {
         return serve::run(&config.serve, listener, site, None, stop);
     }
@@ -127,9 +127,10 @@ fn serve_until_shutdown(
     Ok(())
 }
 
-/// Prints the line at the start.
-fn announce(config: &Config, addresses: &[SocketAddr]) {
-    let urls: Vec<String> = addresses.iter().map(url).collect();
+/// The line at the start, then the addresses for other devices if the line does not name them, and
+/// on a terminal a QR code of the first.
+fn announce(config: &Config, bound: &[SocketAddr], diagnostics: &NonBlockingWriter) {
+    let urls: Vec<String> = bound.iter().map(url).collect();
     log::info!(
         "serving {} with {} workers on {} in parts of {} (part policy: {})",
         config.content.display(),
@@ -138,6 +139,14 @@ fn announce(config: &Config, addresses: &[SocketAddr]) {
         config.serve.parts.size,
         config.serve.parts.policy.name(),
     );
+    let others = addresses::for_other_devices(bound);
+    for address in others.iter().filter(|address| !bound.contains(address)) {
+        log::info!("on other devices: {}", url(address));
+    }
+    if config.qr_code && log::log_enabled!(log::Level::Info) && io::stderr().is_terminal() {
+        let code = others.first().and_then(|address| qr_code::half_blocks(&url(address)));
+        code.into_iter().for_each(|code| diagnostics.add(code.as_bytes()));
+    }
 }
 
 fn url(address: &SocketAddr) -> String {

@@ -1,12 +1,15 @@
 //! What the operator sees and does: the [`access_log`] and the [`diagnostics`], each through a
 //! [`non_blocking_writer`]; [`part_notices`] for programs that are cut short; the [`record`] of an
-//! exchange; [`signals`]; the [`file_limit`].
+//! exchange; the [`addresses`] of this device and their [`qr_code`]; [`signals`]; the
+//! [`file_limit`].
 
 pub mod access_log;
+pub mod addresses;
 pub mod diagnostics;
 pub mod file_limit;
 pub mod non_blocking_writer;
 pub mod part_notices;
+pub mod qr_code;
 pub mod record;
 pub mod signals;
 

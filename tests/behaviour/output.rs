@@ -2,12 +2,18 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::{Ipv6Addr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use rustix::process::Signal;
+use crossbeam_channel::{RecvTimeoutError, unbounded};
+use reeld::ops::addresses::for_other_devices;
+use reeld::ops::qr_code::half_blocks;
+use rustix::fs::{Mode, OFlags, open};
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::support::*;
 
@@ -47,6 +53,80 @@ fn the_line_at_the_start_is_one_line() {
     assert!(server.start_line.contains(SHOWN), "{}", server.start_line);
 }
 
+/// What the program says until it is ended after its first lines, to this standard error.
+fn said(flags: &[&str], standard_error: Stdio, mut reader: impl Read + Send + 'static) -> String {
+    let content = content();
+    let mut command = reeld(content.path(), &["--port", "0", "--log", "off"]);
+    let mut child = command.args(flags).stderr(standard_error).spawn().expect("the program starts");
+    // The reader sees the end when nobody else has the other side.
+    drop(command);
+    let (tell, pieces) = unbounded();
+    std::thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        // The end of a terminal is an error (pty(7)).
+        while let Ok(count @ 1..) = reader.read(&mut bytes) {
+            let _ = tell.send(bytes[..count].to_vec());
+        }
+    });
+    let mut text = Vec::new();
+    let mut is_ended = false;
+    loop {
+        match pieces.recv_timeout(PATIENCE) {
+            Ok(piece) => text.extend(piece),
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                child.kill().expect("it is ours");
+                panic!("it does not end: {:?}", String::from_utf8_lossy(&text));
+            }
+        }
+        if !is_ended && text.windows(11).any(|window| window == b"part policy") {
+            is_ended = true;
+            // A second signal would end it before it has said all.
+            kill_process(Pid::from_child(&child), Signal::TERM).expect("it is ours");
+        }
+    }
+    child.wait().expect("it is ours");
+    String::from_utf8(text).expect("UTF-8")
+}
+
+fn said_to_terminal(flags: &[&str]) -> String {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&terminal).and_then(|()| unlockpt(&terminal)).expect("it is ours");
+    let name = ptsname(&terminal, Vec::new()).expect("a name");
+    let other_side = open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).expect("the other side");
+    said(flags, other_side.into(), File::from(terminal))
+}
+
+fn said_to_pipe(flags: &[&str]) -> String {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    said(flags, writer.into(), reader)
+}
+
+#[test]
+fn other_devices_are_named_and_a_terminal_shows_the_first_as_a_qr_code() {
+    let everywhere = (Ipv6Addr::UNSPECIFIED, 0).into();
+    let others = for_other_devices(&[everywhere]);
+    if others.is_empty() {
+        eprintln!("skipped: this machine has no address that other devices reach");
+        return;
+    }
+    for (text, has_code) in
+        [(said_to_pipe(&[]), false), (said_to_terminal(&[]), true), (said_to_terminal(&["--no-qr"]), false)]
+    {
+        let (_, rest) = text.split_once("http://localhost:").expect("the address is named");
+        let port: u16 = rest.split('/').next().and_then(|port| port.parse().ok()).expect("a port");
+        for other in &others {
+            let url = format!("http://{}/", SocketAddr::new(other.ip(), port));
+            assert!(text.lines().any(|line| line.trim_end() == format!("reeld: on other devices: {url}")), "{text}");
+        }
+        let code = half_blocks(&format!("http://{}/", SocketAddr::new(others[0].ip(), port))).expect("it is short");
+        assert_eq!(text.replace('\r', "").contains(&code), has_code, "{text}");
+        assert_eq!(text.contains('█'), has_code, "{text}");
+    }
+    let on_loopback = said_to_terminal(&["--host", "127.0.0.1"]);
+    assert!(!on_loopback.contains("other devices") && !on_loopback.contains('█'), "{on_loopback}");
+}
+
 #[test]
 fn a_program_that_is_cut_short_is_named_once() {
     let server = Server::start(&["--part-size", "1KiB"]);
@@ -65,9 +145,9 @@ fn a_program_that_is_cut_short_is_named_once() {
     let notice = |product: &str| {
         format!("{product} was sent the first 1 KiB of a larger file and may take it for all of it; see --part-policy")
     };
-    // Each is the next line, so there is none between them.
+    // Each is the next such line, so there is none between them.
     for product in ["Wget/1.21.3", "odd", "a client without a name"] {
-        let line = server.wait_for_diagnostic("");
+        let line = server.wait_for_diagnostic("was sent");
         assert_eq!(line, format!("reeld: warn: {}", notice(product)));
     }
 }
