@@ -17,6 +17,20 @@ impl fmt::Display for ImfDate {
     }
 }
 
+/// Formats a time as RFC 3339 has it, in UTC and whole seconds: `1994-11-06T08:49:37Z`. As with
+/// [`ImfDate`], times outside 1970 to 9999 become the nearest inside.
+pub struct Rfc3339(pub SystemTime);
+
+impl fmt::Display for Rfc3339 {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        with_text(self.0, |date| {
+            // `Sun, 06 Nov 1994 08:49:37 GMT`
+            let month = MONTHS.iter().position(|name| *name == &date[8..11]).unwrap_or_default() + 1;
+            write!(out, "{}-{month:02}-{}T{}Z", &date[12..16], &date[5..7], &date[17..25])
+        })
+    }
+}
+
 /// Formatted dates that each thread caches: the current one, and those of requested files.
 const REMEMBERED: usize = 64;
 
@@ -116,6 +130,9 @@ mod tests {
             (UNIX_EPOCH + year * 9_000, "Fri, 31 Dec 9999 23:59:59 GMT"),
         ] {
             assert_eq!(ImfDate(time).to_string(), date);
+        }
+        for (seconds, date) in [(784_111_777, "1994-11-06T08:49:37Z"), (951_782_400, "2000-02-29T00:00:00Z")] {
+            assert_eq!(Rfc3339(UNIX_EPOCH + Duration::from_secs(seconds)).to_string(), date);
         }
     }
 
