@@ -47,6 +47,14 @@ pub fn check(method: Method, target: &[u8]) -> Result<(), Refusal> {
     }
 }
 
+/// The host of a target in absolute-form, with its port. It counts more than a Host field (RFC 9112
+/// section 3.2.2).
+pub fn authority(target: &[u8]) -> Option<&[u8]> {
+    let local = if target.starts_with(b"/") { None } else { after_authority(target).ok() }?;
+    let scheme = target.iter().position(|&byte| byte == b':')?;
+    Some(&target[scheme + 3..target.len() - local.len()])
+}
+
 /// What follows `http://host` in an absolute-form target (RFC 9112 section 3.2.2).
 fn after_authority(target: &[u8]) -> Result<&[u8], Refusal> {
     let malformed = bad("The target of the request is neither a path nor an http URL.");
@@ -222,6 +230,20 @@ mod tests {
             "://h/a",
         ] {
             assert_eq!(path(target), None, "{target}");
+        }
+    }
+
+    #[test]
+    fn only_an_absolute_target_has_an_authority() {
+        for (target, expected) in [
+            ("http://h", Some("h")),
+            ("http://h:80/a", Some("h:80")),
+            ("https://[::1]:8080?b", Some("[::1]:8080")),
+            ("/a?http://h/", None),
+            ("*", None),
+            ("http:///a", None),
+        ] {
+            assert_eq!(authority(target.as_bytes()), expected.map(str::as_bytes), "{target}");
         }
     }
 
