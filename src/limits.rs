@@ -116,9 +116,17 @@ pub const OUTPUT_QUEUE_MAX: usize = 4 * 1024 * 1024;
 /// folder is scanned. On a file system that hangs they would grow without end.
 pub const CHANGES_MAX: usize = 100_000;
 
+/// Entries of a folder on one page. Some browsers take seconds to lay out more.
+pub const ROWS_MAX: usize = 2_000;
+
+/// Bytes of a picture that a folder page shows as a thumbnail, at most: posters have some 200 KiB,
+/// photographs some 8 MiB.
+pub const THUMBNAIL_MAX: u64 = 512 * 1024;
+
+/// Entries of a folder in which its cover is looked for, at most; albums and seasons have fewer.
+/// The page of a folder with many looks into each of its sub-folders.
+pub const COVER_SEARCH_MAX: usize = 500;
+
 /// Bytes of a SubRip file that is converted to WebVTT, at most. Subtitles of a film take some
 /// 100 KiB; the WebVTT has up to five times the bytes.
 pub const SUBTITLES_MAX: u64 = 4 * 1024 * 1024;
-
-/// Entries of a folder on one page. Some browsers take seconds to lay out more.
-pub const ROWS_MAX: usize = 2_000;

@@ -105,6 +105,13 @@ impl Response {
         }
     }
 
+    /// The same with a page of this type in place of the sentence.
+    pub fn refusal_page(refusal: Refusal, page: String, content_type: &'static str, fields: Vec<Field>) -> Self {
+        let Response { body, content_length, .. } =
+            Response::with_body(refusal.status, vec![Segment::Text(page.into())]);
+        Response { body, content_length, content_type: Some(content_type.into()), fields, ..Response::refusal(refusal) }
+    }
+
     /// A redirect to the right address of a folder.
     pub fn redirect(location: String) -> Self {
         let text = Response::text(Status::MovedPermanently, "The address of a folder ends in a slash.");

@@ -205,7 +205,7 @@ fn strip_prefix<'a>(name: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// A name up to its last point, and what follows it.
-fn split_extension(name: &[u8]) -> (&[u8], &[u8]) {
+pub fn split_extension(name: &[u8]) -> (&[u8], &[u8]) {
     match name.iter().rposition(|&byte| byte == b'.') {
         Some(point) => (&name[..point], &name[point + 1..]),
         None => (name, b""),

@@ -14,7 +14,7 @@ struct Asset {
     content_type: &'static str,
 }
 
-static ASSETS: [Asset; 3] = [
+static ASSETS: [Asset; 4] = [
     Asset { name: "reeld.css", content: include_bytes!("assets/reeld.css"), content_type: "text/css; charset=utf-8" },
     Asset {
         name: "folder.js",
@@ -26,6 +26,7 @@ static ASSETS: [Asset; 3] = [
         content: include_bytes!("assets/player.js"),
         content_type: "text/javascript; charset=utf-8",
     },
+    Asset { name: "icon.svg", content: include_bytes!("assets/icon.svg"), content_type: "image/svg+xml" },
 ];
 
 /// Their URLs, in the same order. The tag in a URL changes with the content, so that browsers may

@@ -1,36 +1,221 @@
 //! The page of a folder.
+//!
+//! Kodi (`xbmc/filesystem/HTTPDirectory.cpp`) and rclone (`backend/http`) read the same page as
+//! people. To them an entry is a link that begins `<a href="`, has no query, and whose text is the
+//! name that it leads to; what follows up to the next link has date and size, `14.9M</td>`. All
+//! other links therefore have a query or lead up, and have other texts.
+//!
+//! The link that programs read leads to the file itself. People who click anywhere in a row follow
+//! its `.go` link, which lies over the row: to the player page where there is one.
 
 use maud::{Markup, html};
 
+use super::assets;
+use super::icons::{self, icon};
+use super::kind::Kind;
 use super::layout;
-use super::listing::Listing;
-use crate::http::date;
+use super::listing::{Choice, Listing, Sort};
+use super::name;
+use super::thumbnail::Thumbnails;
+use crate::bytes::Bytes;
+use crate::http::date::Rfc3339;
 use crate::http::target::{Target, encode};
-use crate::site::{EntryKind, Folder, FolderEntry, Resource};
+use crate::site::{Folder, FolderEntry, Resource, Site};
+
+/// The heading of the content folder: its real name is not for visitors.
+const ROOT: &str = "Library";
 
 /// The page of the folder that the target names.
-pub fn page(target: &Target, folder: &Folder) -> Resource {
-    let listing = Listing::new(folder, target.query.unwrap_or_default());
-    let name = String::from_utf8_lossy(target.path.name());
-    let title = if name.is_empty() { "reeld" } else { &*name };
+pub fn page(target: &Target, folder: &Folder, listing: &Listing, site: &Site) -> Resource {
+    let path = target.path.relative();
+    let choice = &listing.choice;
+    let title = if path.is_empty() { ROOT.into() } else { String::from_utf8_lossy(target.path.name()) };
+    let data_path = if path.is_empty() { "/".to_string() } else { format!("/{}/", encode(path)) };
     let body = html! {
-        main {
-            h1 { (title) }
-            table {
-                @for entry in &listing.rows { (row(entry)) }
+        (icons::definitions())
+        a .skip href="#entries" { "Skip to the entries" }
+        header { (way_up(path, choice)) }
+        main #folder data-path=(data_path) {
+            div .title {
+                h1 { (title) }
+                p { (summary(listing)) }
             }
+            @if !folder.entries().is_empty() { (bar(listing)) }
+            section #continue hidden aria-labelledby="continue-title" {
+                h2 #continue-title { "Continue watching" }
+                ul {}
+            }
+            @if listing.rows.is_empty() {
+                p #entries .empty { (nothing(folder, choice)) }
+            } @else {
+                (table(listing, &Thumbnails::new(path, folder, site)))
+            }
+            @if listing.pages > 1 { (pages(listing)) }
         }
     };
-    layout::page(title, "folder.js", body)
+    layout::page(&title, "folder.js", body)
 }
 
-fn row(entry: &FolderEntry) -> Markup {
-    let name = String::from_utf8_lossy(&entry.name);
-    let link = encode(&entry.name);
+/// Relative links to the folders above: Kodi takes `<a href="/films/">films</a>` for a folder of
+/// that name in this one.
+fn way_up(path: &[u8], choice: &Choice) -> Markup {
+    let view = if choice.is_grid { "?view=grid" } else { "" };
+    let names: Vec<_> = path.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).collect();
+    let up = |levels: usize| if levels == 0 { "./".to_string() } else { "../".repeat(levels) };
     html! {
-        @match entry.kind {
-            EntryKind::Folder => tr { td { a href={ (link) "/" } { (name) "/" } } td {} td {} },
-            EntryKind::File => tr { td { a href=(link) { (name) } } td { (date::seconds(entry.modified)) } td { (entry.size) } },
+        nav aria-label="Folders above" {
+            ol {
+                li { a .home href={ (up(names.len())) (view) } aria-current=[names.is_empty().then_some("page")] {
+                    img src=(assets::url("icon.svg")) alt=""; "reeld"
+                } }
+                @for (place, name) in names.iter().enumerate() {
+                    li {
+                        a href={ (up(names.len() - 1 - place)) (view) }
+                            aria-current=[(place + 1 == names.len()).then_some("page")] { (String::from_utf8_lossy(name)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn summary(listing: &Listing) -> String {
+    let count = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+    let folders = (listing.folders > 0).then(|| count(listing.folders, "folder"));
+    let files = (listing.files > 0).then(|| format!("{}, {}", count(listing.files, "file"), listing.size));
+    folders.into_iter().chain(files).collect::<Vec<_>>().join(", ")
+}
+
+fn nothing(folder: &Folder, choice: &Choice) -> Markup {
+    let all = Choice { filter: String::new(), page: 1, ..choice.clone() };
+    html! {
+        @if folder.entries().is_empty() {
+            "This folder is empty."
+        } @else {
+            "No name here contains “" (choice.filter) "”. "
+            a href=(all.link()) { "Show all" }
+        }
+    }
+}
+
+/// The filter, the choice of list or grid, and what can be done with all of the files.
+fn bar(listing: &Listing) -> Markup {
+    let choice = &listing.choice;
+    let first = listing.rows.iter().find(|entry| Kind::of(entry).plays());
+    let kept = choice.parameters().into_iter().filter(|(name, _)| !matches!(*name, "q" | "page"));
+    let views = [(false, "list", "List"), (true, "grid", "Grid")];
+    html! {
+        div .bar {
+            form role="search" {
+                label .unseen for="filter" { "Filter by name" }
+                input #filter type="search" name="q" value=(choice.filter) placeholder="Filter" autocomplete="off"
+                    spellcheck="false";
+                @for (name, value) in kept { input type="hidden" name=(name) value=(value); }
+                button { "Filter" }
+            }
+            @if let Some(first) = first {
+                a .button .main href={ (encode(&first.name)) "?play" } { (icon("play")) "Play all" }
+                a .button href="?m3u" { (icon("external")) "Open in VLC" }
+            }
+            div .views role="group" aria-label="View" {
+                @for (is_grid, icon_name, text) in views {
+                    a href=(Choice { is_grid, ..choice.clone() }.link()) data-view=(icon_name)
+                        aria-current=[(is_grid == choice.is_grid).then_some("true")] {
+                        (icon(icon_name)) span .unseen { (text) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn table(listing: &Listing, thumbnails: &Thumbnails) -> Markup {
+    let choice = &listing.choice;
+    html! {
+        table #entries .(if choice.is_grid { "grid" } else { "list" }) {
+            caption .unseen { "Folders and files" }
+            thead {
+                tr {
+                    td {}
+                    (heading(choice, Sort::Name, html! { "Name" }))
+                    (heading(choice, Sort::Time, html! { "Modified" span #zone { " (UTC)" } }))
+                    (heading(choice, Sort::Size, html! { "Size" }))
+                    th scope="col" { span .unseen { "Actions" } }
+                }
+            }
+            tbody { @for entry in &listing.rows { (row(entry, thumbnails, choice)) } }
+        }
+    }
+}
+
+/// The heading of a column, which sorts by it, or the other way round. Of times and sizes, the
+/// largest are looked for.
+fn heading(choice: &Choice, sort: Sort, text: Markup) -> Markup {
+    let is_current = sort == choice.sort;
+    let order = if choice.is_descending { "descending" } else { "ascending" };
+    let is_descending = if is_current { !choice.is_descending } else { sort != Sort::Name };
+    html! {
+        th scope="col" aria-sort=[is_current.then_some(order)] {
+            a href=(Choice { sort, is_descending, page: 1, ..choice.clone() }.link()) { (text) }
+        }
+    }
+}
+
+fn row(entry: &FolderEntry, thumbnails: &Thumbnails, choice: &Choice) -> Markup {
+    let kind = Kind::of(entry);
+    let is_folder = kind == Kind::Folder;
+    let link = encode(&entry.name);
+    let player = kind.invitation();
+    let modified = Rfc3339(entry.modified).to_string();
+    html! {
+        tr {
+            td {
+                @match thumbnails.of(entry) {
+                    Some(picture) => img src=(picture) alt="" loading="lazy" decoding="async";,
+                    None => (icon(kind.icon())),
+                }
+            }
+            th scope="row" {
+                @if is_folder {
+                    a href={ (link) "/" (if choice.is_grid { "?view=grid" } else { "" }) } class="go" { (name::text(&entry.name)) }
+                } @else if player.is_some() {
+                    a href=(link) tabindex="-1" { (name::text(&entry.name)) }
+                } @else {
+                    a href=(link) class="go" { (name::text(&entry.name)) }
+                }
+            }
+            td { time datetime=(modified) { (modified[..10]) " " (modified[11..16]) } }
+            td { @if !is_folder { (short(entry.size)) } }
+            td {
+                @if !is_folder {
+                    @if let Some(text) = player { a href={ (link) "?play" } class="go" { (icon(if kind.plays() { "play" } else { kind.icon() })) (text) } }
+                    a href={ (link) "?download" } { (icon("download")) span .unseen { "Download" } }
+                }
+            }
+        }
+    }
+}
+
+fn pages(listing: &Listing) -> Markup {
+    let page = listing.choice.page;
+    let link = |page| Choice { page, ..listing.choice.clone() }.link();
+    html! {
+        nav .pages aria-label="Pages" {
+            @if page > 1 { a .button rel="prev" href=(link(page - 1)) { "Previous page" } }
+            span { "Page " (page) " of " (listing.pages) }
+            @if page < listing.pages { a .button rel="next" href=(link(page + 1)) { "Next page" } }
+        }
+    }
+}
+
+/// A size as Kodi reads it, `812B` or `14.9M`. Its largest unit is G.
+fn short(size: Bytes) -> String {
+    match size.0 {
+        bytes @ ..1024 => format!("{bytes}B"),
+        bytes => {
+            let units = [("G", 30), ("M", 20), ("K", 10)];
+            let (unit, bits) = units.into_iter().find(|(_, bits)| bytes >> bits > 0).unwrap_or(("K", 10));
+            format!("{:.1}{unit}", bytes as f64 / (1_u64 << bits) as f64)
         }
     }
 }

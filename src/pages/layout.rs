@@ -3,15 +3,25 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::assets;
+use crate::http::response::Field;
 use crate::site::Resource;
 
 /// Nothing from elsewhere, and no script but ours, whatever a name in the folder says (CSP level 3).
 const POLICY: &str = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'self'; script-src 'self'; \
                       connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 
+/// The Content-Type of a page.
+pub const HTML: &str = "text/html; charset=utf-8";
+
 /// A page with this title; `script` names its asset.
 pub fn page(title: &str, script: &str, body: Markup) -> Resource {
-    let page = html! {
+    let head = html! { script src=(assets::url(script)) defer {} };
+    Resource::generated(document(title, head, body).into_bytes(), HTML, fields())
+}
+
+/// The text of a page; `head` is what only its head has.
+pub fn document(title: &str, head: Markup, body: Markup) -> String {
+    let document = html! {
         (DOCTYPE)
         html lang="en" {
             head {
@@ -19,18 +29,23 @@ pub fn page(title: &str, script: &str, body: Markup) -> Resource {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) }
+                link rel="icon" href=(assets::url("icon.svg"));
                 link rel="stylesheet" href=(assets::url("reeld.css"));
-                script src=(assets::url(script)) defer {}
+                (head)
             }
             body { (body) }
         }
     };
-    let fields = vec![
+    document.into_string()
+}
+
+/// The header fields of a page.
+pub fn fields() -> Vec<Field> {
+    vec![
         ("Content-Security-Policy", POLICY.into()),
         // Always asked for again, and answered with 304 where nothing changed.
         ("Cache-Control", "no-cache".into()),
         ("Vary", "Accept".into()),
         ("Referrer-Policy", "same-origin".into()),
-    ];
-    Resource::generated(page.into_string().into_bytes(), "text/html; charset=utf-8", fields)
+    ]
 }

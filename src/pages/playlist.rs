@@ -1,29 +1,55 @@
-//! Playlists for other players (M3U, extended).
+//! Playlists for other players: extended M3U in UTF-8.
 
+use super::kind::Kind;
+use super::listing::Listing;
+use super::view;
 use crate::http::Request;
-use crate::http::target::{Target, encode};
-use crate::site::{EntryKind, Folder, Resource};
+use crate::http::target::{self, Target, encode};
+use crate::media::sidecar;
+use crate::site::Resource;
 
-const CONTENT_TYPE: &str = "audio/x-mpegurl; charset=utf-8";
-
-/// The playlist of the media of a folder.
-pub fn of_folder(request: &Request, target: &Target, folder: &Folder) -> Resource {
-    let names = folder.entries().iter().filter(|entry| entry.kind == EntryKind::File).map(|entry| &*entry.name);
-    playlist(request, target, names)
+/// The films and the music of a listing, in its order.
+pub fn of_folder(request: &Request, target: &Target, listing: &Listing) -> Resource {
+    let names = listing.rows.iter().filter(|entry| Kind::of(entry).plays()).map(|entry| &*entry.name);
+    let name = if target.path.name().is_empty() { b"reeld" } else { target.path.name() };
+    playlist(request, target.path.relative(), name, names)
 }
 
 /// The playlist of one file.
 pub fn of_file(request: &Request, target: &Target) -> Resource {
-    playlist(request, target, [target.path.name()].into_iter())
+    let name = target.path.name();
+    playlist(request, target.path.parent(), stem(name), [name].into_iter())
 }
 
-fn playlist<'a>(request: &Request, target: &Target, names: impl Iterator<Item = &'a [u8]>) -> Resource {
-    let host = String::from_utf8_lossy(request.only("host").unwrap_or_default()).into_owned();
+fn playlist<'a>(request: &Request, folder: &[u8], name: &[u8], files: impl Iterator<Item = &'a [u8]>) -> Resource {
+    let slash = if folder.is_empty() { "" } else { "/" };
+    let base = format!("{}/{}{slash}", origin(request), encode(folder));
     let mut text = String::from("#EXTM3U\n");
-    for name in names {
-        let title = String::from_utf8_lossy(name);
-        text +=
-            &format!("#EXTINF:-1,{title}\nhttp://{host}/{}/{}?whole\n", encode(target.path.relative()), encode(name));
+    for file in files {
+        // Not cut to a part: some players take a part for the whole.
+        text += &format!("#EXTINF:-1,{}\n{base}{}?whole\n", title(file), encode(file));
     }
-    Resource::generated(text.into_bytes(), CONTENT_TYPE, Vec::new())
+    let fields = vec![
+        ("Content-Disposition", view::disposition(&[name, b".m3u"].concat()).into()),
+        ("Cache-Control", "no-cache".into()),
+        ("Vary", "Host".into()),
+    ];
+    Resource::generated(text.into_bytes(), "audio/x-mpegurl; charset=utf-8", fields)
+}
+
+/// Scheme and authority that the client reached the server by (RFC 9110 section 7.1); empty for one
+/// that says neither, as HTTP/1.0 allows.
+fn origin(request: &Request) -> String {
+    let host = target::authority(request.target).or_else(|| request.only("host")).unwrap_or_default();
+    if host.is_empty() { String::new() } else { format!("http://{}", String::from_utf8_lossy(host)) }
+}
+
+/// A name without its extension, in one line.
+fn title(file: &[u8]) -> String {
+    let shown = String::from_utf8_lossy(stem(file));
+    shown.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
+fn stem(name: &[u8]) -> &[u8] {
+    sidecar::split_extension(name).0
 }

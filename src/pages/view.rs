@@ -30,6 +30,11 @@ impl View {
             .unwrap_or(View::Plain)
     }
 
+    /// Whether the query asks for the entries of a folder in a form for programs.
+    pub fn asks_for_entries(query: Query) -> bool {
+        query.has("m3u") || query.has("json")
+    }
+
     /// The view of a folder.
     pub fn of_folder(request: &Request, query: Query) -> Self {
         if query.has("m3u") {
@@ -54,8 +59,13 @@ impl View {
     }
 }
 
+/// Whether the client names HTML among what it takes, as browsers do.
+pub fn accepts_html(request: &Request) -> bool {
+    request.fields.lists("accept", "text/html")
+}
+
 /// RFC 6266 section 4.3: the name in ASCII, and where it is UTF-8 (RFC 8187 section 3.2) all of it.
-fn disposition(name: &[u8]) -> String {
+pub fn disposition(name: &[u8]) -> String {
     let plain = |character| if is_plain(character) { character } else { '_' };
     let ascii: String = String::from_utf8_lossy(name).chars().map(plain).collect();
     match std::str::from_utf8(name) {

@@ -246,6 +246,7 @@ impl Drop for Row<'_> {
 pub fn play(section: &str, cases: &[Case]) {
     let sentences = sentences(section);
     let server = Server::start_on(content(), &["--workers", "2", "--part-size", "100"]);
+    server.wait_until_read();
     server.wait_for_threads(2);
     for case in cases {
         let _row = Row::new(case, &sentences);
@@ -261,6 +262,7 @@ pub fn play(section: &str, cases: &[Case]) {
 pub fn play_in_two_pieces(section: &str, cases: &[Case]) {
     let sentences = sentences(section);
     let server = Server::start_on(content(), &["--workers", "2", "--part-size", "100"]);
+    server.wait_until_read();
     let mut client = server.connect();
     let mut cuts = 0;
     for case in cases.iter().filter(|case| !case.ends && case.said.len() < 1000) {

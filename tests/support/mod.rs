@@ -104,6 +104,11 @@ impl Server {
         client.answer()
     }
 
+    /// Waits until the content folder is read, so that its folders are listed.
+    pub fn wait_until_read(&self) {
+        wait_until("the content folder is read", || self.get("/?json", "").status == 200);
+    }
+
     /// Waits for a line of the program's diagnostics that contains this.
     pub fn wait_for_diagnostic(&self, text: &str) -> String {
         self.program.diagnostic_within(text, PATIENCE).expect("a line of diagnostics")

@@ -1,0 +1,83 @@
+'use strict';
+// The folder page: the view that was chosen last, times of this place, what was begun, arrow keys. Without this script the
+// page has all links.
+{
+    const folder = document.getElementById('folder');
+    const entries = document.getElementById('entries');
+
+    // Browsers may forbid the storage.
+    const stored = (act) => {
+        try { return act(localStorage); } catch { return null; }
+    };
+
+    function show(view) {
+        if (entries.localName === 'table') entries.className = view;
+        for (const link of folder.querySelectorAll('.views a')) {
+            if (link.dataset.view === view) link.setAttribute('aria-current', 'true');
+            else link.removeAttribute('aria-current');
+        }
+    }
+    for (const link of folder.querySelectorAll('.views a')) {
+        link.addEventListener('click', () => stored((storage) => storage.setItem('reeld:view', link.dataset.view)));
+    }
+    if (!new URLSearchParams(location.search).has('view') && stored((storage) => storage.getItem('reeld:view')) === 'grid') {
+        show('grid');
+    }
+
+    const format = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+    for (const time of entries.querySelectorAll('time')) time.textContent = format.format(new Date(time.dateTime));
+    document.getElementById('zone')?.remove();
+
+    // The player page keeps an entry for each film: see player.js.
+    const PREFIX = 'reeld:position:';
+    const SHOWN_MAX = 6;
+
+    function begun() {
+        const path = PREFIX + folder.dataset.path;
+        const keys = Object.keys(localStorage).filter((key) => key.startsWith(path));
+        const films = keys.map((key) => {
+            try { return { ...JSON.parse(localStorage.getItem(key)), path: key.slice(PREFIX.length) }; } catch { return {}; }
+        });
+        return films.filter(({ time, duration }) => time > 0 && duration > time).sort((a, b) => b.at - a.at).slice(0, SHOWN_MAX);
+    }
+
+    function card({ path, title, time, duration }) {
+        const link = document.createElement('a');
+        link.href = `${path}?play`;
+        const name = document.createElement('strong');
+        name.textContent = title;
+        const left = document.createElement('span');
+        left.textContent = `${Math.max(1, Math.round((duration - time) / 60))} min left`;
+        const progress = document.createElement('progress');
+        progress.value = time / duration;
+        progress.setAttribute('aria-hidden', 'true');
+        link.append(name, left, progress);
+        const item = document.createElement('li');
+        item.append(link);
+        return item;
+    }
+
+    // Again when the browser shows the page from its memory, after the way back from a film.
+    addEventListener('pageshow', () => {
+        const cards = (stored(begun) ?? []).map(card);
+        const section = document.getElementById('continue');
+        section.querySelector('ul').replaceChildren(...cards);
+        section.hidden = cards.length === 0;
+    });
+
+    const links = [...entries.querySelectorAll('.go')];
+    function columns() {
+        const top = (link) => link.closest('tr').offsetTop;
+        const next = links.findIndex((link) => top(link) !== top(links[0]));
+        return next < 0 ? links.length : next;
+    }
+    entries.addEventListener('keydown', (event) => {
+        const place = links.indexOf(document.activeElement);
+        if (place < 0 || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+        const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns(), ArrowDown: columns() };
+        const target = links[place + steps[event.key]];
+        if (!target) return;
+        event.preventDefault();
+        target.focus();
+    });
+}

@@ -159,6 +159,9 @@ fn response<C: Send + 'static>(
         }
         Ok(Found::Folder) => (Response::redirect(target.path.location(target.query)), None),
         Err(NotFound::WouldBlock(would_block)) => return Err(would_block),
+        Err(NotFound::Refused(refusal)) if worker.pool.settings.listing => {
+            (pages::refusal(request, &target, refusal), None)
+        }
         Err(NotFound::Refused(refusal)) => (Response::refusal(refusal), None),
     };
     Ok(if request.method == Method::Head { (response.without_body(), None) } else { (response, content) })
@@ -175,18 +178,19 @@ fn find<C: Send + 'static>(
     if let Some(asset) = pages::asset(target.path.relative()).filter(|_| pool.settings.listing) {
         return Ok(Found::File(asset));
     }
+    let query = target.query.unwrap_or_default();
+    let is_listed = target.path.folder() && pool.settings.listing;
+    // Also where an index.html stands for the folder, as that is no form of the listing.
+    if is_listed && View::asks_for_entries(query) {
+        return list(request, target, pool);
+    }
     let found = match find_file(&target.path, arrived, worker) {
-        Err(NotFound::Refused(refusal))
-            if refusal.status == Status::NotFound && target.path.folder() && pool.settings.listing =>
-        {
-            return match pool.site.list(target.path.relative())? {
-                Listing::Read(folder) => Ok(Found::File(pages::of_folder(request, target, &folder))),
-                Listing::StillReading => Err(Refusal::STILL_READING.into()),
-            };
+        Err(NotFound::Refused(refusal)) if refusal.status == Status::NotFound && is_listed => {
+            return list(request, target, pool);
         }
         found => found?,
     };
-    let view = View::of_file(target.query.unwrap_or_default());
+    let view = View::of_file(query);
     match found {
         Found::File(resource) if view == View::Plain => Ok(Found::File(resource)),
         Found::File(resource) => {
@@ -197,6 +201,14 @@ fn find<C: Send + 'static>(
             Ok(Found::File(page.unwrap_or_else(|| view.of(resource, target))))
         }
         found => Ok(found),
+    }
+}
+
+/// Lists the folder that a target names.
+fn list<C: Send + 'static>(request: &Request, target: &Target, pool: &Pool<C>) -> Result<Found, NotFound> {
+    match pool.site.list(target.path.relative())? {
+        Listing::Read(folder) => Ok(Found::File(pages::of_folder(request, target, &folder, &pool.site))),
+        Listing::StillReading => Err(Refusal::STILL_READING.into()),
     }
 }
 
