@@ -20,8 +20,9 @@ encode -f lavfi -i "$(picture 1280x720 60)" -f lavfi -i "$(tone 60)" \
     -c:a aac -b:a 96k -movflags +faststart "${exact[@]}" clock.mp4
 
 encode -f lavfi -i "$(picture 640x360 6)" -f lavfi -i "$(tone 6)" \
-    -c:v libvpx-vp9 -b:v 300k -g 60 -threads 1 -c:a libopus -b:a 48k "${exact[@]}" short.webm
+    -c:v libvpx-vp9 -b:v 300k -g 60 -threads 1 -c:a libopus -b:a 48k "${exact[@]}" extras/short.webm
 
-encode -ss 12 -i clock.mp4 -frames:v 1 -q:v 4 "${exact[@]}" poster.jpg
+# What stands beside a film and is named after it is its thumbnail.
+encode -ss 12 -i clock.mp4 -frames:v 1 -q:v 4 "${exact[@]}" clock.jpg
 
-ls -l clock.mp4 short.webm poster.jpg
+ls -l clock.mp4 clock.jpg extras/short.webm
