@@ -9,6 +9,8 @@ use reeld::http::head::{Parsed, parse};
 use reeld::http::range::{self, PartPolicy, Parts};
 use reeld::http::{Representation, Request, Response, Validators, target};
 use reeld::media::subtitles::to_webvtt;
+use reeld::pages;
+use reeld::site::{AccessRules, Listing, Site};
 
 fn main() {
     divan::main();
@@ -85,4 +87,22 @@ fn subtitles_of_1_mib(bencher: Bencher) {
         "1\r\n00:00:12,480 --> 00:00:15,120\r\n<i>In the year 1889, a ship</i>\r\nleft the harbour & sank.\r\n\r\n";
     let file = cue.repeat(1024 * 1024 / cue.len());
     bencher.counter(BytesCount::of_str(&*file)).bench(|| to_webvtt(black_box(file.as_bytes())));
+}
+
+/// A folder of 10,000 films, as programs ask for it: all on one page.
+#[divan::bench(args = ["/", "/?json", "/?sort=time&order=desc&q=9"])]
+fn folder_of_10_000(bencher: Bencher, target: &str) {
+    let content = tempfile::tempdir().expect("a temporary folder");
+    for number in 0..5_000 {
+        for extension in ["mp4", "jpg"] {
+            let name = format!("The.Long.Show.S{:02}E{:02}.{extension}", number / 100, number % 100);
+            std::fs::write(content.path().join(name), "").expect("a file");
+        }
+    }
+    let site = Site::scan(content.path(), AccessRules::new([]).expect("no further folders")).expect("it opens");
+    let Ok(Listing::Read(folder)) = site.list(b"") else { panic!("it is read") };
+    with_request(format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes(), |request| {
+        let target = target::parse(request.target).expect("a path");
+        bencher.bench_local(|| pages::of_folder(request, &target, &folder, &site));
+    });
 }
