@@ -32,14 +32,16 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
 }
 
-/// The module, path and text of each file of `src/` but `lib.rs`.
+/// The module, path and text of each Rust file of `src/` but `lib.rs`.
 fn rooms() -> Vec<(String, PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let room = |path: &Path| {
         let first = path.strip_prefix(&root).expect("it lies there").components().next().expect("a name");
         first.as_os_str().to_str().expect("ASCII").trim_end_matches(".rs").to_string()
     };
-    let files = sources(&root).into_iter().filter(|path| !path.ends_with("src/lib.rs"));
+    let is_in_a_room =
+        |path: &PathBuf| path.extension().is_some_and(|kind| kind == "rs") && !path.ends_with("src/lib.rs");
+    let files = sources(&root).into_iter().filter(is_in_a_room);
     files.map(|path| (room(&path), path.clone(), fs::read_to_string(&path).expect("a text"))).collect()
 }
 
