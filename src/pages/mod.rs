@@ -2,8 +2,8 @@
 //!
 //! `view` (which page a query asks for), `listing` (the entries of a folder, filtered and in order),
 //! `natural` (episode 2 before episode 10), `kind`, `name`, `thumbnail` and `icons` (how an entry
-//! shows), `folder`, `player`, `json`, `playlist`, `refusal` (the pages), `layout` (what the HTML
-//! pages share), `assets` (their styles and scripts).
+//! shows), `folder`, `player`, `json`, `playlist`, `refusal` (the pages), `subtitles` (those of a
+//! film for its player), `layout` (what the HTML pages share), `assets` (their styles and scripts).
 //!
 //! Pages are made from the index alone, so no page waits for the disk.
 
@@ -19,11 +19,13 @@ mod natural;
 mod player;
 mod playlist;
 mod refusal;
+mod subtitles;
 mod thumbnail;
 mod view;
 
 pub use assets::asset;
 pub use refusal::refusal;
+pub use subtitles::{SUBRIP, webvtt};
 pub use view::View;
 
 use listing::Listing;

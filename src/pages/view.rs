@@ -15,6 +15,8 @@ pub enum View {
     Download,
     /// The player page of a file.
     Play,
+    /// The subtitles of a file as WebVTT.
+    Subtitles,
     /// A playlist for other players.
     Playlist,
     /// The entries of a folder for programs.
@@ -24,10 +26,14 @@ pub enum View {
 impl View {
     /// The view of a file.
     pub fn of_file(query: Query) -> Self {
-        [("play", View::Play), ("m3u", View::Playlist), ("download", View::Download), ("whole", View::Whole)]
-            .into_iter()
-            .find_map(|(name, view)| query.has(name).then_some(view))
-            .unwrap_or(View::Plain)
+        let views = [
+            ("play", View::Play),
+            ("vtt", View::Subtitles),
+            ("m3u", View::Playlist),
+            ("download", View::Download),
+            ("whole", View::Whole),
+        ];
+        views.into_iter().find_map(|(name, view)| query.has(name).then_some(view)).unwrap_or(View::Plain)
     }
 
     /// Whether the query asks for the entries of a folder in a form for programs.

@@ -23,6 +23,7 @@ use crate::site::{AccessRules, FileSystem, Kind};
 
 mod connection;
 mod records;
+mod subtitles;
 
 /// Serves a folder with `a.txt` on two workers while the test runs.
 fn serving(test: impl FnOnce(SocketAddr, &Pool)) {
@@ -60,6 +61,8 @@ fn observed_pool_with(
     let content = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(content.path().join("a.txt"), "text").expect("a file");
     std::fs::write(content.path().join("large.bin"), vec![b'x'; LARGE]).expect("a file");
+    std::fs::write(content.path().join("film.srt"), "1\n00:00:01,000 --> 00:00:02,000\ntext\n".repeat(1000))
+        .expect("a file");
     let site =
         Site::scan(content.path(), AccessRules::new([]).expect("no further folders")).expect("the folder is there");
     let second = Duration::from_secs(1);

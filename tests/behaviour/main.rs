@@ -13,6 +13,7 @@ mod readers;
 mod requirements;
 mod shutdown;
 mod slow_clients;
+mod subtitles;
 #[path = "../support/mod.rs"]
 mod support;
 mod timeouts;

@@ -4,16 +4,17 @@ use std::time::{Duration, Instant, SystemTime};
 
 use socket2::Socket;
 
+use super::file_read::read_whole;
 use super::transfer::Transfer;
 use crate::http::framing::{self, Discard};
 use crate::http::range::Parts;
 use crate::http::target::{self, Path, Target};
 use crate::http::{Method, Refusal, Request, Response, Status, head};
-use crate::limits::{LINGER_TIME, STALL_PROGRESS};
+use crate::limits::{LINGER_TIME, STALL_PROGRESS, SUBTITLES_MAX};
 use crate::ops::record::{Outcome, Peer, Record, Recording};
-use crate::pages::{self, View};
+use crate::pages::{self, SUBRIP, View};
 use crate::serve::pool::{DiskPermit, Next, Pool, Worker};
-use crate::site::{Content, Found, Listing, Lookup, NotFound, WouldBlock};
+use crate::site::{Content, Found, Listing, Lookup, NotFound, Resource, WouldBlock};
 
 /// A response being sent.
 #[derive(Debug)]
@@ -193,6 +194,9 @@ fn find<C: Send + 'static>(
     let view = View::of_file(query);
     match found {
         Found::File(resource) if view == View::Plain => Ok(Found::File(resource)),
+        Found::File(resource) if view == View::Subtitles && resource.representation.content_type == SUBRIP => {
+            subtitles(resource, worker)
+        }
         Found::File(resource) => {
             let page = match pool.site.list(target.path.parent()) {
                 Ok(Listing::Read(folder)) if pool.settings.listing => pages::of_file(view, request, target, &folder),
@@ -227,5 +231,20 @@ fn find_file<C: Send + 'static>(path: &Path, arrived: Instant, worker: &mut Work
             Err(NotFound::WouldBlock(WouldBlock(file_system))) => needed = Some(file_system),
             found => return found,
         }
+    }
+}
+
+const TOO_LARGE: Refusal =
+    Refusal::keep_alive(Status::NotFound, "The file is larger than 4 MiB, so it is not taken for subtitles.");
+
+/// The subtitles of a file as WebVTT. Like a lookup it may need a disk permit.
+fn subtitles<C: Send + 'static>(file: Resource, worker: &mut Worker<C>) -> Result<Found, NotFound> {
+    let size = file.representation.validators.size();
+    if size > SUBTITLES_MAX {
+        return Err(TOO_LARGE.into());
+    }
+    match read_whole(file.content, size as usize, worker)? {
+        Ok(bytes) => Ok(Found::File(pages::webvtt(&bytes))),
+        Err(_) => Err(Refusal::keep_alive(Status::InternalServerError, "The file cannot be read.").into()),
     }
 }

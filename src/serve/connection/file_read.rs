@@ -5,12 +5,13 @@ use std::io::{self, IoSliceMut};
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use rustix::fs::{CWD, readlinkat};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 use crate::serve::pool::{ContentFile, Pool, Worker};
-use crate::site::{Kind, WouldBlock};
+use crate::site::{Content, Kind, WouldBlock};
 
 /// The path of an open file for log messages, from proc(5).
 pub(in crate::serve) fn name_of(file: &File) -> String {
@@ -69,4 +70,31 @@ pub(in crate::serve) fn read_at<C: Send + 'static>(
             result => return Ok(result),
         }
     }
+}
+
+/// Reads a content of this many bytes; fewer if its file became shorter. A disk that fails is
+/// logged.
+pub(in crate::serve) fn read_whole<C: Send + 'static>(
+    content: Content,
+    size: usize,
+    worker: &mut Worker<C>,
+) -> Result<io::Result<Arc<Vec<u8>>>, WouldBlock> {
+    let file = match content {
+        Content::Memory(bytes) => return Ok(Ok(bytes)),
+        Content::File(file, file_system) => ContentFile::new(file, file_system, &worker.pool.disk),
+    };
+    let mut bytes = vec![0; size];
+    let mut filled = 0;
+    while filled < size {
+        match read_at(&file, &mut bytes[filled..], filled as u64, worker)? {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) => {
+                log::error!("cannot read {} at byte {filled}: {error}", name_of(&file));
+                return Ok(Err(error));
+            }
+        }
+    }
+    bytes.truncate(filled);
+    Ok(Ok(bytes.into()))
 }
