@@ -127,6 +127,10 @@ pub const THUMBNAIL_MAX: u64 = 512 * 1024;
 /// The page of a folder with many looks into each of its sub-folders.
 pub const COVER_SEARCH_MAX: usize = 500;
 
+/// Bytes of an address that is shown as a QR code. A code of more has so many modules that phones
+/// cannot read it off a screen, and takes milliseconds to make.
+pub const QR_ADDRESS_MAX: usize = 512;
+
 /// Bytes of a SubRip file that is converted to WebVTT, at most. Subtitles of a film take some
 /// 100 KiB; the WebVTT has up to five times the bytes.
 pub const SUBTITLES_MAX: u64 = 4 * 1024 * 1024;

@@ -14,7 +14,7 @@ struct Asset {
     content_type: &'static str,
 }
 
-static ASSETS: [Asset; 4] = [
+static ASSETS: [Asset; 6] = [
     Asset { name: "reeld.css", content: include_bytes!("assets/reeld.css"), content_type: "text/css; charset=utf-8" },
     Asset {
         name: "folder.js",
@@ -27,6 +27,12 @@ static ASSETS: [Asset; 4] = [
         content_type: "text/javascript; charset=utf-8",
     },
     Asset { name: "icon.svg", content: include_bytes!("assets/icon.svg"), content_type: "image/svg+xml" },
+    Asset { name: "player.css", content: include_bytes!("assets/player.css"), content_type: "text/css; charset=utf-8" },
+    Asset {
+        name: "gallery.js",
+        content: include_bytes!("assets/gallery.js"),
+        content_type: "text/javascript; charset=utf-8",
+    },
 ];
 
 /// Their URLs, in the same order. The tag in a URL changes with the content, so that browsers may

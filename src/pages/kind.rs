@@ -19,9 +19,11 @@ impl Kind {
         if entry.kind == EntryKind::Folder {
             return Kind::Folder;
         }
-        match entry.content_type().split('/').next() {
+        let content_type = entry.content_type();
+        match content_type.split('/').next() {
             Some("video") => Kind::Film,
-            Some("audio") => Kind::Music,
+            // A playlist is a text.
+            Some("audio") if !content_type.ends_with("mpegurl") => Kind::Music,
             Some("image") => Kind::Picture,
             Some("text") => Kind::Text,
             _ => Kind::Other,

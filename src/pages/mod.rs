@@ -53,9 +53,9 @@ pub fn of_folder(request: &Request, target: &Target, folder: &Folder, site: &Sit
 
 /// The page that a view of a file in the folder is, if it is one and there is one for files of its
 /// kind.
-pub fn of_file(view: View, request: &Request, target: &Target, folder: &Folder) -> Option<Resource> {
+pub fn of_file(view: View, request: &Request, target: &Target, folder: &Folder, site: &Site) -> Option<Resource> {
     match view {
-        View::Play => player::page(target, folder),
+        View::Play => player::page(request, target, folder, site),
         View::Playlist => Some(playlist::of_file(request, target)),
         _ => None,
     }

@@ -8,6 +8,7 @@ mod keep_alive;
 mod output;
 mod overload;
 mod pages;
+mod player;
 mod ranges;
 mod readers;
 mod requirements;

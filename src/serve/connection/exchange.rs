@@ -199,7 +199,9 @@ fn find<C: Send + 'static>(
         }
         Found::File(resource) => {
             let page = match pool.site.list(target.path.parent()) {
-                Ok(Listing::Read(folder)) if pool.settings.listing => pages::of_file(view, request, target, &folder),
+                Ok(Listing::Read(folder)) if pool.settings.listing => {
+                    pages::of_file(view, request, target, &folder, &pool.site)
+                }
                 _ => None,
             };
             Ok(Found::File(page.unwrap_or_else(|| view.of(resource, target))))

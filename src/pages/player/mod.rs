@@ -1,0 +1,208 @@
+//! The player page of a film, an audio track or a picture.
+//!
+//! `sequence` (what comes before and after it), `subtitles` (the text tracks of a film), `qr_code`
+//! (the address for another device), `keys` (the help).
+//!
+//! The browser's own controls play it, so the page works without its script.
+
+mod icon;
+mod keys;
+mod qr_code;
+mod sequence;
+mod subtitles;
+
+use std::borrow::Cow;
+
+use maud::{Markup, html};
+
+use super::kind::Kind;
+use super::{assets, layout};
+use crate::http::target::{Target, encode};
+use crate::http::{Request, Validators};
+use crate::media::sidecar;
+use crate::site::{Folder, FolderEntry, Resource, Site};
+use icon::icon;
+use sequence::Sequence;
+
+/// The player page of a file in the folder; None where a player is of no use to it.
+pub fn page(request: &Request, target: &Target, folder: &Folder, site: &Site) -> Option<Resource> {
+    let entry = folder.get(target.path.name())?;
+    let kind = Kind::of(entry);
+    kind.invitation()?;
+    let sequence = Sequence::new(folder, entry, kind);
+    let body = html! {
+        main #page .(kind.icon()) data-path={ "/" (encode(target.path.relative())) } data-tag=(tag(entry))
+            data-format=(format_of(entry)) data-type=(entry.content_type()) {
+            (way_back(target))
+            (stage(entry, kind, &sequence, target, folder, site))
+            (problem(entry, kind))
+            div #about {
+                h1 { (title(entry)) }
+                (facts(entry, &sequence))
+                @if kind != Kind::Picture { (neighbours(&sequence)) }
+                (actions(entry, kind))
+                (qr_code::section(request, target))
+            }
+            @if kind != Kind::Picture { (queue(&sequence, kind)) }
+        }
+        @if kind != Kind::Picture {
+            (keys::help())
+            div #notice popover="manual" role="status" {}
+        }
+    };
+    let script = if kind == Kind::Picture { "gallery.js" } else { "player.js" };
+    let head = html! {
+        link rel="stylesheet" href=(assets::url("player.css"));
+        script src=(assets::url(script)) defer {}
+    };
+    let page = layout::document(&title(entry), head, body);
+    Some(Resource::generated(page.into_bytes(), "text/html; charset=utf-8", layout::fields()))
+}
+
+/// What it is called: its name without the extension.
+fn title(entry: &FolderEntry) -> Cow<'_, str> {
+    let (stem, _) = sidecar::split_extension(&entry.name);
+    String::from_utf8_lossy(stem)
+}
+
+/// The format as people call it: `MP4`.
+fn format_of(entry: &FolderEntry) -> String {
+    String::from_utf8_lossy(sidecar::split_extension(&entry.name).1).to_uppercase()
+}
+
+/// The entity tag of the file, by which the script knows that a position is one in this file.
+fn tag(entry: &FolderEntry) -> String {
+    Validators::File { size: entry.size.0, modified: entry.modified }.entity_tag()
+}
+
+fn way_back(target: &Target) -> Markup {
+    let parent = String::from_utf8_lossy(target.path.parent());
+    let folder = parent.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("Library");
+    html! {
+        nav .back aria-label="Folder" { a href="./" rel="up" { (icon("back")) span { (folder) } } }
+    }
+}
+
+/// What is played or shown.
+fn stage(
+    entry: &FolderEntry,
+    kind: Kind,
+    sequence: &Sequence,
+    target: &Target,
+    folder: &Folder,
+    site: &Site,
+) -> Markup {
+    let link = encode(&entry.name);
+    let cover = cover(entry, folder).map(|name| format!("{}?whole", encode(name)));
+    match kind {
+        Kind::Film => html! {
+            div .stage {
+                video #player controls playsinline preload="metadata" poster=[cover] src=(link) {
+                    (subtitles::tracks(entry, target, folder, site))
+                    p { "This browser plays no video. " a href={ (link) "?download" } { "Download the film" } "." }
+                }
+            }
+        },
+        Kind::Music => html! {
+            div .stage {
+                div #cover { @if let Some(cover) = cover { img src=(cover) alt=""; } @else { (icon("music")) } }
+                audio #player controls preload="metadata" src=(link) {
+                    p { "This browser plays no audio. " a href={ (link) "?download" } { "Download the track" } "." }
+                }
+            }
+        },
+        // A browser does not ask for the rest of a picture, so it gets all of it at once.
+        _ => html! {
+            figure .stage {
+                img #picture src={ (link) "?whole" } alt=(title(entry));
+                @for (entry, relation, label) in sequence.neighbours() {
+                    a .(relation) rel=(relation) href={ (encode(&entry.name)) "?play" } aria-label=(label) {
+                        (icon(relation))
+                    }
+                }
+            }
+        },
+    }
+}
+
+/// The picture that stands for a file: its own, or that of its folder.
+fn cover<'a>(entry: &FolderEntry, folder: &'a Folder) -> Option<&'a [u8]> {
+    let names = || folder.entries().iter().map(|entry| &*entry.name);
+    sidecar::thumbnail(&entry.name, names()).or_else(|| sidecar::folder_cover(names()))
+}
+
+/// What the script fills in if the browser cannot play it.
+fn problem(entry: &FolderEntry, kind: Kind) -> Markup {
+    let link = encode(&entry.name);
+    html! {
+        div #problem role="alert" hidden {
+            p #reason {}
+            p {
+                @if kind != Kind::Picture {
+                    "VLC and mpv play nearly everything: " a href={ (link) "?m3u" } { "open it there" } ", or "
+                } @else {
+                    "Another program may show it: "
+                }
+                a href={ (link) "?download" } { "download it" } "."
+            }
+        }
+    }
+}
+
+fn facts(entry: &FolderEntry, sequence: &Sequence) -> Markup {
+    html! {
+        p .facts {
+            span { (format_of(entry)) } span { (entry.size) }
+            @if sequence.length() > 1 { span { (sequence.place()) " of " (sequence.length()) } }
+        }
+    }
+}
+
+fn neighbours(sequence: &Sequence) -> Markup {
+    html! {
+        @if sequence.length() > 1 {
+            nav .neighbours aria-label="Previous and next" {
+                @for (entry, relation, label) in sequence.neighbours() {
+                    a .(relation) rel=(relation) href={ (encode(&entry.name)) "?play" } {
+                        (icon(relation)) span { small { (label) } " " b { (title(entry)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Links that work everywhere, and buttons that the script shows where the browser can.
+fn actions(entry: &FolderEntry, kind: Kind) -> Markup {
+    let link = encode(&entry.name);
+    html! {
+        ul .actions {
+            li { a href={ (link) "?download" } { (icon("download")) "Download" } }
+            @if kind == Kind::Picture {
+                li { a href={ (link) "?whole" } { (icon("open")) "Open the picture alone" } }
+            } @else {
+                li { a href={ (link) "?m3u" } { (icon("open")) "Open in VLC or mpv" } }
+                li hidden { a #share href={ (link) "?play" } { (icon("link")) "Copy link to this moment" } }
+                li hidden { button #floating type="button" { (icon("floating")) "Picture in picture" } }
+                li hidden { button #remote type="button" { (icon("remote")) "Play on another screen" } }
+                li hidden { button #shortcuts type="button" { (icon("keyboard")) "Keyboard shortcuts" } }
+            }
+        }
+    }
+}
+
+/// Everything of the same kind in the folder, or what is near it where there is too much.
+fn queue(sequence: &Sequence, kind: Kind) -> Markup {
+    html! {
+        section #queue aria-labelledby="queue-heading" hidden[sequence.length() == 1] {
+            h2 #queue-heading { @if kind == Kind::Music { "Playlist" } @else { "In this folder" } }
+            ol start=(sequence.first_place()) {
+                @for entry in sequence.near() {
+                    li { a href={ (encode(&entry.name)) "?play" } aria-current=[sequence.is_current(entry).then_some("page")] {
+                        (title(entry))
+                    } }
+                }
+            }
+        }
+    }
+}
