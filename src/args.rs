@@ -33,8 +33,8 @@ pub struct Args {
     #[argh(option, arg_name = "size")]
     pub part_size: Option<String>,
 
-    /// which responses are cut to one part: always, open-ended (only to "bytes=N-"), players (only to
-    /// players that ask for the next part) or never (default: always)
+    /// which responses are cut to one part: always, open-ended (only to "bytes=N-"), players (only
+    /// to players that ask for the next part) or never (default: always)
     #[argh(option, arg_name = "policy")]
     pub part_policy: Option<String>,
 

@@ -111,10 +111,11 @@ fn imports(module: &str, code: &str, modules: &[String]) -> BTreeSet<String> {
         }
         names
     };
-    let imported = paths.filter(|path| path.contains("::")).map(absolute).filter_map(|names| {
-        // The longest prefix of the path that is a file.
-        (1..=names.len()).rev().map(|length| names[..length].join("::")).find(|name| modules.contains(name))
-    });
+    let imported =
+        paths.filter(|path| path.contains("::") && !path.ends_with("::")).map(absolute).filter_map(|names| {
+            // The longest prefix of the path that is a file.
+            (1..=names.len()).rev().map(|length| names[..length].join("::")).find(|name| modules.contains(name))
+        });
     imported.filter(|name| name != module).collect()
 }
 

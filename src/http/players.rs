@@ -17,9 +17,9 @@ fn is_firefox_media_element(request: &Request) -> bool {
     [&b"video/webm,video/ogg,"[..], b"audio/webm,audio/ogg,"].iter().any(|media| accept.starts_with(media))
 }
 
-/// Its media elements ask for the bytes as they are, uncompressed; its `fetch()` does so only with a
-/// Range. Sec-Fetch-Dest comes to secure origins and to this machine alone (Fetch Metadata section
-/// 3).
+/// Its media elements ask for the bytes as they are, uncompressed; its `fetch()` does so only with
+/// a Range. Sec-Fetch-Dest is sent to secure origins and to this machine only (Fetch Metadata
+/// section 3).
 fn is_chromium_media_element(request: &Request) -> bool {
     user_agent(request).windows(7).any(|word| word == b"Chrome/")
         && request.only("accept") == Some(b"*/*")

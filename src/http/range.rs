@@ -108,8 +108,8 @@ impl Parts {
     /// No response is cut.
     pub const WHOLE: Self = Parts { policy: PartPolicy::Never, size: Bytes(u64::MAX) };
 
-    /// The parts for one request: `players` becomes what it means for that client, and HEAD tells of
-    /// the whole file, because clients read the size of the file from it (docs/clients.md).
+    /// The parts for one request: `players` becomes what it means for that client. HEAD is never
+    /// cut, because clients read the size of the file from it (docs/clients.md).
     pub fn for_request(&self, request: &Request) -> Self {
         let policy = match self.policy {
             _ if request.method == Method::Head => PartPolicy::Never,

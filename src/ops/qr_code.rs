@@ -8,8 +8,8 @@ const COLOURS: [&str; 2] = ["\x1b[97;40m", "\x1b[0m\n"];
 
 /// The text as a QR code of lines of half blocks; None if it is too long for one.
 pub fn half_blocks(text: &str) -> Option<String> {
-    // The code is read from a screen, where nothing gets dirty: the least correction is the smallest
-    // code.
+    // The code is read from a screen, where nothing gets dirty: the least correction makes the
+    // smallest code.
     let code = QrCode::with_error_correction_level(text, EcLevel::L).ok()?;
     let lines = code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
     Some(lines.lines().flat_map(|line| [COLOURS[0], line, COLOURS[1]]).collect())

@@ -6,7 +6,8 @@ use super::assets;
 use crate::http::response::Field;
 use crate::site::Resource;
 
-/// Nothing from elsewhere, and no script but ours, whatever a name in the folder says (CSP level 3).
+/// Nothing from elsewhere, and no script but ours, whatever a name in the folder says (CSP level
+/// 3).
 const POLICY: &str = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'self'; script-src 'self'; \
                       connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 

@@ -1,9 +1,9 @@
 //! The pages that stand for folders and files, for people and for programs.
 //!
-//! `view` (which page a query asks for), `listing` (the entries of a folder, filtered and in order),
+//! `view` (which page a query asks for), `listing` (the entries of a folder, filtered and sorted),
 //! `natural` (episode 2 before episode 10), `kind`, `name`, `thumbnail` and `icons` (how an entry
-//! shows), `folder`, `player`, `json`, `playlist`, `refusal` (the pages), `subtitles` (those of a
-//! film for its player), `layout` (what the HTML pages share), `assets` (their styles and scripts).
+//! shows), `folder`, `player`, `json`, `playlist`, `refusal` (the pages), `subtitles` (SubRip as
+//! WebVTT), `layout` (what the HTML pages share), `assets` (their styles and scripts).
 //!
 //! Pages are made from the index alone, so no page waits for the disk.
 

@@ -5,8 +5,8 @@ use maud::{Markup, PreEscaped, html};
 /// A name in characters; what is not UTF-8 in it shows as U+FFFD.
 ///
 /// Kodi's `CHTMLUtil::ConvertHTMLToW` takes `&amp;lt;` for `<`, as it replaces entities one after
-/// another, but `&#38;lt;` for `&lt;`; and it reads no number at the start, nor one of a digit at the
-/// end. It trims the text of a link, but not white space that is written as a number.
+/// another, but `&#38;lt;` for `&lt;`; and it reads no number at the start, nor one of a digit at
+/// the end. It trims the text of a link, but not white space that is written as a number.
 pub fn text(name: &[u8]) -> Markup {
     let name = String::from_utf8_lossy(name);
     let (first, rest) = name.split_at(usize::from(name.starts_with('&')));
