@@ -217,7 +217,9 @@ def subtitles_are_shown_in_the_language_of_the_browser(browser, site):
 
 def arrows_turn_the_pictures(browser, site):
     browser.open(play_page(site, "Photos", sample.PICTURES[1]))
-    here = "document.querySelector('h1')?.textContent === {!r} && document.getElementById('picture').naturalWidth"
+    # The scripts of a page run after its picture can be there.
+    here = ("document.readyState === 'complete' && document.querySelector('h1')?.textContent === {!r}"
+            " && document.getElementById('picture').naturalWidth")
     browser.value(here.format("Station 2"))
     for key, title in [("Right", "Station 10"), ("Left", "Station 2"), ("Left", "Station 1"), ("Left", "Station 1")]:
         browser.press(key)

@@ -14,7 +14,7 @@ struct Asset {
     content_type: &'static str,
 }
 
-static ASSETS: [Asset; 6] = [
+static ASSETS: [Asset; 7] = [
     Asset { name: "reeld.css", content: include_bytes!("assets/reeld.css"), content_type: "text/css; charset=utf-8" },
     Asset {
         name: "folder.js",
@@ -28,6 +28,11 @@ static ASSETS: [Asset; 6] = [
     },
     Asset { name: "icon.svg", content: include_bytes!("assets/icon.svg"), content_type: "image/svg+xml" },
     Asset { name: "player.css", content: include_bytes!("assets/player.css"), content_type: "text/css; charset=utf-8" },
+    Asset {
+        name: "problem.js",
+        content: include_bytes!("assets/problem.js"),
+        content_type: "text/javascript; charset=utf-8",
+    },
     Asset {
         name: "gallery.js",
         content: include_bytes!("assets/gallery.js"),

@@ -28,14 +28,6 @@
         if (Math.abs(right) > Math.max(SWIPE_PIXELS, 2 * Math.abs(down))) follow(right > 0 ? 'prev' : 'next');
     });
 
-    function explain() {
-        document.getElementById('reason').textContent =
-            `This browser cannot show ${document.getElementById('page').dataset.format} pictures, or the file is damaged.`;
-        document.getElementById('problem').hidden = false;
-    }
-    picture.addEventListener('error', explain);
-    if (picture.complete && picture.naturalWidth === 0) explain();
-
     // So that the next one is there at once.
     const next = link('next');
     if (next) new Image().src = next.href.replace(/\?play$/, '?whole');

@@ -1,6 +1,6 @@
 'use strict';
-// The player page: keys, the position, what comes next, the media keys of the system. Without this script the browser's
-// own controls still play.
+// The player page: keys, the position, what comes next, the media keys of the system. Without this
+// script the browser's own controls still play.
 {
     const byId = (id) => document.getElementById(id);
     const page = byId('page');
@@ -11,18 +11,13 @@
     const link = (relation) => document.querySelector(`#about a[rel=${relation}]`);
     const title = () => document.querySelector('h1').textContent;
 
-    // Browsers may forbid the storage, and it may be full.
-    const storage = {
-        get(key) {
-            try { return localStorage.getItem(key); } catch { return null; }
-        },
-        set(key, value) {
-            try { localStorage.setItem(key, value); } catch { /* Nothing is remembered then. */ }
-        },
-        remove(key) {
-            try { localStorage.removeItem(key); } catch { /* It was never there. */ }
-        },
+    // Browsers may forbid the storage, and it may be full: nothing is remembered then.
+    const stored = (act) => {
+        try { return act(localStorage); } catch { return null; }
     };
+    const recall = (key) => stored((storage) => storage.getItem(key));
+    const remember = (key, value) => stored((storage) => storage.setItem(key, value));
+    const forget = (key) => stored((storage) => storage.removeItem(key));
 
     function clock(seconds) {
         const whole = Math.floor(seconds);
@@ -54,7 +49,6 @@
     }
 
     // --- The position, kept while it is worth coming back to. ---
-
     const WORTH_FROM = 0.05, WORTH_TO = 0.95;
     const SAVE_EVERY_MS = 5000;
     // A song is heard from the start; an audiobook is not.
@@ -71,15 +65,15 @@
         savedAt = Date.now();
         if (isWorth({ time, duration })) {
             const { tag } = page.dataset;
-            storage.set(positionKey(), JSON.stringify({ time, duration, tag, title: title(), at: savedAt }));
+            remember(positionKey(), JSON.stringify({ time, duration, tag, title: title(), at: savedAt }));
         } else if (time > duration * WORTH_TO) {
-            storage.remove(positionKey());
+            forget(positionKey());
         }
     }
 
     function savedTime() {
         try {
-            const saved = JSON.parse(storage.get(positionKey()));
+            const saved = JSON.parse(recall(positionKey()));
             return saved.tag === page.dataset.tag && isWorth(saved) ? saved.time : null;
         } catch {
             return null;
@@ -99,7 +93,7 @@
         } else if (saved !== null) {
             player.currentTime = saved;
             const startOver = () => {
-                storage.remove(positionKey());
+                forget(positionKey());
                 player.currentTime = 0;
             };
             say(`Resumes at ${clock(saved)}`, { buttons: [['Start over', startOver]], seconds: 15 });
@@ -119,7 +113,6 @@
     });
 
     // --- What comes next: in this page, so that full screen and the leave to play sound stay. ---
-
     const NOTICE_SECONDS = 10;
     let countdown;
 
@@ -176,7 +169,6 @@
     player.addEventListener('seeking', stopCountdown);
 
     // --- Subtitles: those of the last choice, or of the browser's languages. ---
-
     const SUBTITLES_KEY = 'reeld:subtitles';
     const OFF = 'off';
     const tracks = () => [...player.textTracks];
@@ -190,7 +182,7 @@
     }
 
     function choice() {
-        const remembered = storage.get(SUBTITLES_KEY);
+        const remembered = recall(SUBTITLES_KEY);
         if (remembered === OFF) return undefined;
         const primary = (language) => language.toLowerCase().split('-')[0];
         const languages = [...(remembered ? [remembered] : []), ...navigator.languages];
@@ -211,10 +203,10 @@
         if (shownTrack()) {
             show(undefined);
         } else {
-            storage.remove(SUBTITLES_KEY);
+            forget(SUBTITLES_KEY);
             show(choice() ?? all[0]);
         }
-        storage.set(SUBTITLES_KEY, shown);
+        remember(SUBTITLES_KEY, shown);
         say(`Subtitles: ${shownTrack()?.label ?? 'off'}`);
     }
 
@@ -222,43 +214,10 @@
     player.textTracks?.addEventListener('change', () => {
         if (nameOf(shownTrack()) === shown) return;
         shown = nameOf(shownTrack());
-        storage.set(SUBTITLES_KEY, shown);
-    });
-
-    // --- Why it does not play. ---
-
-    function explain(reason) {
-        byId('reason').textContent = reason;
-        byId('problem').hidden = false;
-    }
-
-    async function whyNot({ code }) {
-        const { format, type } = page.dataset;
-        const status = await fetch(player.src, { method: 'HEAD' }).then((answer) => answer.status, () => 0);
-        if (status === 0) return 'The server does not answer.';
-        if (status === 404) return 'The file is no longer there.';
-        if (status >= 400) return `The server refuses the file (${status}).`;
-        if (code === MediaError.MEDIA_ERR_NETWORK) return 'The connection was lost. Reload the page to go on.';
-        if (code === MediaError.MEDIA_ERR_DECODE) {
-            return `This browser cannot decode the file beyond ${clock(player.currentTime)}. It may be damaged.`;
-        }
-        if (player.canPlayType(type) === '') return `This browser cannot play ${format} files.`;
-        return `This browser has no decoder for what is in this ${format} file, or the file is damaged.`;
-    }
-
-    player.addEventListener('error', async () => {
-        const source = player.src;
-        const reason = await whyNot(player.error);
-        if (player.src === source) explain(reason);
-    });
-    player.addEventListener('timeupdate', () => {
-        if (isFilm && player.currentTime > 0 && player.videoWidth === 0 && byId('problem').hidden) {
-            explain('This browser plays the sound of this file, but has no decoder for its picture.');
-        }
+        remember(SUBTITLES_KEY, shown);
     });
 
     // --- Keys, as on YouTube. ---
-
     const RATES = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2];
     const FRAME_SECONDS = 1 / 30;
     const KEYS_KEY = 'reeld:keys';
@@ -276,14 +235,14 @@
         player.currentTime = Math.min(Math.max(to, 0), end);
         say(`${clock(player.currentTime)} of ${clock(end)}`);
     }
+    function mute() {
+        player.muted = !player.muted;
+        say(player.muted ? 'Sound off' : 'Sound on');
+    }
     function louder(by) {
         player.muted = false;
         player.volume = Math.min(Math.max(player.volume + by, 0), 1);
         say(`Volume ${Math.round(player.volume * 100)} %`);
-    }
-    function mute() {
-        player.muted = !player.muted;
-        say(player.muted ? 'Sound off' : 'Sound on');
     }
     function faster(step) {
         const rates = step > 0 ? RATES : [...RATES].reverse();
@@ -348,20 +307,19 @@
         action();
     }, { capture: true });
 
-    byId('keys').checked = storage.get(KEYS_KEY) !== OFF;
+    byId('keys').checked = recall(KEYS_KEY) !== OFF;
     byId('keys').addEventListener('change', ({ target }) => {
-        if (target.checked) storage.remove(KEYS_KEY); else storage.set(KEYS_KEY, OFF);
+        if (target.checked) forget(KEYS_KEY); else remember(KEYS_KEY, OFF);
     });
 
     // --- Buttons, where the browser can do what they say. ---
-
     function share(event) {
         event.preventDefault();
         history.replaceState(null, '', `#t=${Math.floor(player.currentTime)}`);
         const inAddressBar = () => say('The address bar now has the link', { seconds: 5 });
         // Only pages on https or on this device may write to the clipboard.
-        if (navigator.clipboard) navigator.clipboard.writeText(location.href).then(() => say('Link copied'), inAddressBar);
-        else inAddressBar();
+        if (!navigator.clipboard) inAddressBar();
+        else navigator.clipboard.writeText(location.href).then(() => say('Link copied'), inAddressBar);
     }
 
     function offer(id, act) {
@@ -385,7 +343,6 @@
     }).catch(() => {});
 
     // --- The media keys and the lock screen. ---
-
     function announce() {
         if (!navigator.mediaSession) return;
         const artwork = isFilm ? player.poster : document.querySelector('#cover img')?.src;
@@ -395,7 +352,8 @@
             artwork: artwork ? [{ src: artwork }] : [],
         });
         const handle = (action, handler) => {
-            try { navigator.mediaSession.setActionHandler(action, handler); } catch { /* Not every browser has each. */ }
+            // Not every browser has each.
+            try { navigator.mediaSession.setActionHandler(action, handler); } catch { /* Not this one. */ }
         };
         const to = (target) => (target ? () => go(target) : null);
         handle('previoustrack', to(link('prev')));
@@ -417,8 +375,7 @@
     }
 
     setUp();
-    if (player.error) player.dispatchEvent(new Event('error'));
-    else if (player.readyState > 0) resume();
+    if (player.readyState > 0) resume();
     // To come here by a link that says Play is to ask for it.
     const [navigation] = performance.getEntriesByType('navigation');
     if (navigation?.type === 'navigate' && document.referrer.startsWith(`${location.origin}/`)) play();

@@ -53,6 +53,7 @@ pub fn page(request: &Request, target: &Target, folder: &Folder, site: &Site) ->
     let script = if kind == Kind::Picture { "gallery.js" } else { "player.js" };
     let head = html! {
         link rel="stylesheet" href=(assets::url("player.css"));
+        script src=(assets::url("problem.js")) defer {}
         script src=(assets::url(script)) defer {}
     };
     let page = layout::document(&title(entry), head, body);

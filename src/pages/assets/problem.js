@@ -1,0 +1,48 @@
+'use strict';
+// Says in words why the browser does not play the file or show the picture.
+{
+    const { dataset } = document.getElementById('page');
+    const player = document.getElementById('player');
+    const picture = document.getElementById('picture');
+
+    // The page can get another file meanwhile, and with it another place for the reason.
+    const place = () => document.getElementById('problem');
+    function explain(reason) {
+        document.getElementById('reason').textContent = reason;
+        place().hidden = false;
+    }
+
+    async function whyNot({ code }) {
+        const answer = await fetch(player.src, { method: 'HEAD' }).catch(() => null);
+        if (!answer) return 'The server does not answer.';
+        if (answer.status === 404) return 'The file is no longer there.';
+        if (!answer.ok) return `The server refuses the file (${answer.status}).`;
+        if (code === MediaError.MEDIA_ERR_NETWORK) return 'The connection was lost. Reload the page to go on.';
+        if (code === MediaError.MEDIA_ERR_DECODE) {
+            return 'This browser cannot decode the file from here on. It may be damaged.';
+        }
+        if (player.canPlayType(dataset.type) === '') return `This browser cannot play ${dataset.format} files.`;
+        return `This browser has no decoder for what is in this ${dataset.format} file, or the file is damaged.`;
+    }
+
+    async function explainError() {
+        const source = player.src;
+        const reason = await whyNot(player.error);
+        if (player.src === source) explain(reason);
+    }
+
+    if (player) {
+        player.addEventListener('error', explainError);
+        player.addEventListener('timeupdate', () => {
+            const hasNoPicture = player.localName === 'video' && player.videoWidth === 0;
+            if (hasNoPicture && player.currentTime > 0 && place().hidden) {
+                explain('This browser plays the sound of this file, but has no decoder for its picture.');
+            }
+        });
+        if (player.error) explainError();
+    } else {
+        const refuse = () => explain(`This browser cannot show this ${dataset.format} picture, or it is damaged.`);
+        picture.addEventListener('error', refuse);
+        if (picture.complete && picture.naturalWidth === 0) refuse();
+    }
+}
