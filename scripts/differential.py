@@ -145,7 +145,7 @@ def main():
         content.mkdir()
         furnish(content)
         with (
-            peers.reeld(content, "--part-policy", "never") as reeld,
+            peers.reeld(content, "--part-policy", "never", "--no-listing") as reeld,
             peers.nginx(content, work) as nginx,
             peers.lighttpd(content, work) as lighttpd,
         ):

@@ -131,6 +131,10 @@ pub const COVER_SEARCH_MAX: usize = 500;
 /// cannot read it off a screen, and takes milliseconds to make.
 pub const QR_ADDRESS_MAX: usize = 512;
 
+/// Bytes of pages, playlists and subtitles that are kept while slow clients take them; further
+/// large ones are answered 503. Without it, each client could pin the page of a large folder.
+pub const GENERATED_MAX: usize = 128 * 1024 * 1024;
+
 /// Bytes of a SubRip file that is converted to WebVTT, at most. Subtitles of a film take some
 /// 100 KiB; the WebVTT has up to five times the bytes.
 pub const SUBTITLES_MAX: u64 = 4 * 1024 * 1024;

@@ -73,6 +73,10 @@ impl Refusal {
     pub const TOO_MANY_CONNECTIONS: Self =
         Refusal::close(Status::ServiceUnavailable, "There are too many connections; try again soon.");
 
+    /// For a large page while slow clients hold too many of them.
+    pub const TOO_MANY_PAGES: Self =
+        Refusal::keep_alive(Status::ServiceUnavailable, "The server is sending too many large pages; try again soon.");
+
     /// For a request whose head did not arrive in time.
     pub const TIMED_OUT: Self = Refusal::close(Status::RequestTimeout, "The request did not arrive in time.");
 

@@ -22,6 +22,7 @@ use crate::ops::Observer;
 use crate::site::{AccessRules, FileSystem, Kind};
 
 mod connection;
+mod generated;
 mod records;
 mod subtitles;
 

@@ -10,9 +10,10 @@ use crate::http::framing::{self, Discard};
 use crate::http::range::Parts;
 use crate::http::target::{self, Path, Target};
 use crate::http::{Method, Refusal, Request, Response, Status, head};
-use crate::limits::{LINGER_TIME, STALL_PROGRESS, SUBTITLES_MAX};
+use crate::limits::{CACHED_FILE_MAX, LINGER_TIME, STALL_PROGRESS, SUBTITLES_MAX};
 use crate::ops::record::{Outcome, Peer, Record, Recording};
 use crate::pages::{self, SUBRIP, View};
+use crate::serve::pool::quota::Slot;
 use crate::serve::pool::{DiskPermit, Next, Pool, Worker};
 use crate::site::{Content, Found, Listing, Lookup, NotFound, Resource, WouldBlock};
 
@@ -25,6 +26,9 @@ pub(in crate::serve) struct Exchange<C> {
     then: Then,
     /// Goes to the observer when the exchange ends, however it ends.
     recording: Option<Box<Recording>>,
+    /// Counts its generated content.
+    #[expect(dead_code, reason = "it is held until the exchange ends")]
+    generated: Option<Slot>,
 }
 
 /// What follows a response.
@@ -52,7 +56,17 @@ impl<C: Send + 'static> Exchange<C> {
         worker: &mut Worker<C>,
     ) -> Result<Self, WouldBlock> {
         let (now, pool) = (SystemTime::now(), worker.pool);
-        let (response, content) = response(request, arrived, worker, now)?;
+        let (mut response, mut content) = response(request, arrived, worker, now)?;
+        let mut generated = None;
+        // What is small is copied, and what is cached is small.
+        if let Some(Content::Memory(bytes)) = &content
+            && bytes.len() > CACHED_FILE_MAX
+        {
+            generated = pool.generated.try_take(bytes.len());
+            if generated.is_none() {
+                (response, content) = (Response::refusal(Refusal::TOO_MANY_PAGES), None);
+            }
+        }
         let persistent = request.persistent && !response.close && !pool.shutdown.is_draining();
         let then = match (persistent, request.content) {
             (true, framing::Content::Dropped(to_drop)) => Then::NextRequest { to_drop },
@@ -62,7 +76,8 @@ impl<C: Send + 'static> Exchange<C> {
         let request_line = head::first_line(request_head);
         let record = |observer| Recording::new(observer, peer, request_line, Some(request), arrived, &response);
         let recording = pool.observer.as_ref().map(record);
-        Ok(Exchange::new(response, content, then, recording, pool, now))
+        let exchange = Exchange::new(response, content, then, recording, pool, now);
+        Ok(Exchange { generated, ..exchange })
     }
 
     /// An error response to a request that was not read or could not be parsed; the connection
@@ -90,7 +105,7 @@ impl<C: Send + 'static> Exchange<C> {
         let persistent = matches!(then, Then::NextRequest { .. });
         response.write_head(&mut head, persistent, pool.settings.cors.as_ref(), now);
         let transfer = Transfer::new(head.into_bytes(), response.body, content, pool);
-        Exchange { transfer, sent_before: 0, then, recording: recording.map(Box::new) }
+        Exchange { transfer, sent_before: 0, then, recording: recording.map(Box::new), generated: None }
     }
 
     /// Sends until all is sent, something would block, or the quantum is spent.

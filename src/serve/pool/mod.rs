@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::settings::Settings;
-use crate::limits::{FEW_TRANSFERS, SHED_MAX, UNFINISHED_HEADS_MAX};
+use crate::limits::{FEW_TRANSFERS, GENERATED_MAX, SHED_MAX, UNFINISHED_HEADS_MAX};
 use crate::ops::{Observer, PartNotices};
 use crate::site::{FileSystem, Site, WouldBlock};
 
@@ -138,6 +138,8 @@ pub(in crate::serve) struct Pool<C> {
     pub send_budget: Arc<Quota>,
     /// Bytes of unfinished request heads in parked connections.
     pub unfinished_heads: Arc<Quota>,
+    /// Bytes of generated content under way, small ones not counted.
+    pub generated: Arc<Quota>,
     pub send_queues: SendQueues,
     /// To the thread that runs the server.
     pub events: Sender<Event>,
@@ -203,6 +205,7 @@ impl<C: Send + 'static> Pool<C> {
             run_slots: RunSlots::new(processors()),
             send_budget: Quota::new(FEW_TRANSFERS),
             unfinished_heads: Quota::new(UNFINISHED_HEADS_MAX),
+            generated: Quota::new(GENERATED_MAX),
             send_queues: SendQueues::new(),
             events,
             sender,
