@@ -83,6 +83,11 @@ pub fn thumbnail<'a>(film: &[u8], names: impl Iterator<Item = &'a [u8]>) -> Opti
     picture(names.filter(|name| *name != film), |other| rank(&OF_A_FILM, strip_prefix(other, stem)?))
 }
 
+/// What follows the stem of a film in the names of its pictures, in lower case.
+pub fn thumbnail_endings() -> impl Iterator<Item = Vec<u8>> {
+    OF_A_FILM.iter().flat_map(|tag| PICTURES.iter().map(move |extension| [tag, &b"."[..], extension].concat()))
+}
+
 /// The picture of a folder among the names in it: `poster.jpg`, `folder.png`, `cover.webp`, in this
 /// order.
 pub fn folder_cover<'a>(names: impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8]> {

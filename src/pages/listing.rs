@@ -120,7 +120,7 @@ impl<'a> Listing<'a> {
                 if choice.is_descending { order.reverse() } else { order }
             });
         }
-        let (folders, size) = (rows.len(), Bytes(files.iter().map(|entry| entry.size.0).sum()));
+        let (folders, size) = (rows.len(), Bytes(files.iter().fold(0, |sum, entry| sum.saturating_add(entry.size.0))));
         rows.extend(&files);
         let pages = rows.len().div_ceil(rows_max).max(1);
         choice.page = choice.page.clamp(1, pages);

@@ -14,13 +14,15 @@ pub struct Thumbnails<'a> {
     /// Their names in lower case and as they are, sorted: those that begin with a film's stem lie
     /// side by side.
     names: Vec<(Vec<u8>, &'a [u8])>,
+    /// What follows the stem of a film in the names of its pictures.
+    endings: Vec<Vec<u8>>,
 }
 
 impl<'a> Thumbnails<'a> {
     pub fn new(path: &'a [u8], folder: &'a Folder, site: &'a Site) -> Self {
         let mut names: Vec<_> = pictures(folder).map(|name| (name.to_ascii_lowercase(), name)).collect();
         names.sort_unstable();
-        Thumbnails { path, site, names }
+        Thumbnails { path, site, names, endings: sidecar::thumbnail_endings().collect() }
     }
 
     /// The URL of the thumbnail of an entry, relative to the folder's.
@@ -35,9 +37,17 @@ impl<'a> Thumbnails<'a> {
     fn beside(&self, name: &[u8]) -> Option<&'a [u8]> {
         let (stem, _) = sidecar::split_extension(name);
         let stem = stem.to_ascii_lowercase();
-        let first = self.names.partition_point(|(lower, _)| *lower < stem);
-        let alike = self.names[first..].iter().take_while(|(lower, _)| lower.starts_with(&stem));
-        sidecar::thumbnail(name, alike.map(|(_, name)| *name))
+        let from = |wanted: &[u8]| &self.names[self.names.partition_point(|(lower, _)| &**lower < wanted)..];
+        if !from(&stem).first().is_some_and(|(lower, _)| lower.starts_with(&stem)) {
+            return None;
+        }
+        // Each by its name: many files may share a stem with many pictures.
+        let pictures = self.endings.iter().flat_map(|ending| {
+            let wanted = [&*stem, ending].concat();
+            let found = from(&wanted).iter();
+            found.take_while(move |(lower, _)| *lower == wanted).map(|(_, name)| *name)
+        });
+        sidecar::thumbnail(name, pictures)
     }
 
     fn cover(&self, folder: &FolderEntry) -> Option<String> {

@@ -67,7 +67,7 @@ impl Index {
             // What a link leads to is counted where it lies.
             entry.kind == EntryKind::File && !entry.is_link
         });
-        files.fold((0, Bytes(0)), |(count, total), entry| (count + 1, Bytes(total.0 + entry.size.0)))
+        files.fold((0, Bytes(0)), |(count, total), entry| (count + 1, Bytes(total.0.saturating_add(entry.size.0))))
     }
 
     /// The path without links to folders; None if there are too many of them.

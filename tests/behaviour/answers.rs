@@ -37,6 +37,7 @@ fn options_and_redirects() {
 fn without_listing_only_what_is_in_the_folder_is_served() {
     for (flags, page) in [(&[][..], 200), (&["--no-listing"], 404)] {
         let server = Server::start(flags);
+        server.wait_until_read();
         for target in ["/films/", "/films/?json", "/films/?m3u", "/.reeld/reeld.css"] {
             assert_eq!(server.get(target, "").status, page, "{target} {flags:?}");
         }

@@ -11,7 +11,9 @@ use super::support::*;
 fn server_with(names: &[&str]) -> Server {
     let content = content();
     write(&content, names);
-    Server::start_on(content, &[])
+    let server = Server::start_on(content, &[]);
+    server.wait_until_read();
+    server
 }
 
 fn write(content: &TempDir, names: &[&str]) {
@@ -109,6 +111,7 @@ fn names_are_text_on_a_page_and_bytes_in_its_links() {
         File::create(content.path().join("films").join(std::ffi::OsStr::from_bytes(name))).expect("a file");
     }
     let server = Server::start_on(content, &[]);
+    server.wait_until_read();
     for name in names {
         let link: String = name.iter().map(|byte| format!("%{byte:02X}")).collect();
         let page = page(&server, &format!("/films/{link}?play"));

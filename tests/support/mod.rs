@@ -106,7 +106,7 @@ impl Server {
 
     /// Waits until the content folder is read, so that its folders are listed.
     pub fn wait_until_read(&self) {
-        wait_until("the content folder is read", || self.get("/?json", "").status == 200);
+        self.wait_for_diagnostic("indexed ");
     }
 
     /// Waits for a line of the program's diagnostics that contains this.

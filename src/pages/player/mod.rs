@@ -20,7 +20,7 @@ use super::{assets, layout};
 use crate::http::target::{Target, encode};
 use crate::http::{Request, Validators};
 use crate::media::sidecar;
-use crate::site::{Folder, FolderEntry, Resource, Site};
+use crate::site::{EntryKind, Folder, FolderEntry, Resource, Site};
 use icon::icon;
 use sequence::Sequence;
 
@@ -128,7 +128,8 @@ fn stage(
 
 /// The picture that stands for a file: its own, or that of its folder.
 fn cover<'a>(entry: &FolderEntry, folder: &'a Folder) -> Option<&'a [u8]> {
-    let names = || folder.entries().iter().map(|entry| &*entry.name);
+    let files = || folder.entries().iter().filter(|entry| entry.kind == EntryKind::File);
+    let names = || files().map(|entry| &*entry.name);
     sidecar::thumbnail(&entry.name, names()).or_else(|| sidecar::folder_cover(names()))
 }
 

@@ -18,7 +18,8 @@ pub fn tracks(film: &FolderEntry, target: &Target, folder: &Folder, site: &Site)
         let sidecars = sidecar::subtitles_in_subs(&film.name, file_names(listed));
         sidecars.into_iter().map(|sidecar| (format!("{}/", encode(&subs.name)), sidecar))
     });
-    let all: Vec<_> = beside.into_iter().map(|sidecar| (String::new(), sidecar)).chain(inside).collect();
+    let all: Vec<_> =
+        beside.into_iter().map(|sidecar| (String::new(), sidecar)).chain(inside).take(TRACKS_MAX).collect();
     let forced = all.iter().position(|(_, sidecar)| sidecar.forced);
     html! {
         @for (place, (prefix, sidecar)) in all.iter().enumerate() {
@@ -28,6 +29,9 @@ pub fn tracks(film: &FolderEntry, target: &Target, folder: &Folder, site: &Site)
         }
     }
 }
+
+/// More subtitles of one film than this are a mistake, and none of its menus could show them.
+const TRACKS_MAX: usize = 100;
 
 /// BCP 47 for a language that is not known; subtitles must have one in HTML.
 const UNDETERMINED: &str = "und";

@@ -10,7 +10,7 @@ use crate::http::framing::{self, Discard};
 use crate::http::range::Parts;
 use crate::http::target::{self, Path, Target};
 use crate::http::{Method, Refusal, Request, Response, Status, head};
-use crate::limits::{CACHED_FILE_MAX, LINGER_TIME, STALL_PROGRESS, SUBTITLES_MAX};
+use crate::limits::{CACHED_FILE_MAX, LINGER_TIME, ROWS_MAX, STALL_PROGRESS, SUBTITLES_MAX};
 use crate::ops::record::{Outcome, Peer, Record, Recording};
 use crate::pages::{self, SUBRIP, View};
 use crate::serve::pool::quota::Slot;
@@ -215,6 +215,7 @@ fn find<C: Send + 'static>(
         Found::File(resource) => {
             let page = match pool.site.list(target.path.parent()) {
                 Ok(Listing::Read(folder)) if pool.settings.listing => {
+                    let _slot = may_generate(folder.entries().len() > ROWS_MAX, pool)?;
                     pages::of_file(view, request, target, &folder, &pool.site)
                 }
                 _ => None,
@@ -228,9 +229,20 @@ fn find<C: Send + 'static>(
 /// Lists the folder that a target names.
 fn list<C: Send + 'static>(request: &Request, target: &Target, pool: &Pool<C>) -> Result<Found, NotFound> {
     match pool.site.list(target.path.relative())? {
-        Listing::Read(folder) => Ok(Found::File(pages::of_folder(request, target, &folder, &pool.site))),
+        Listing::Read(folder) => {
+            let _slot = may_generate(folder.entries().len() > ROWS_MAX, pool)?;
+            Ok(Found::File(pages::of_folder(request, target, &folder, &pool.site)))
+        }
         Listing::StillReading => Err(Refusal::STILL_READING.into()),
     }
+}
+
+/// Lets one worker at once make what takes long, so that the others serve files meanwhile.
+fn may_generate<C: Send + 'static>(is_large: bool, pool: &Pool<C>) -> Result<Option<Slot>, Refusal> {
+    if !is_large {
+        return Ok(None);
+    }
+    pool.generating.try_take(1).map(Some).ok_or(Refusal::TOO_MANY_PAGES)
 }
 
 /// Looks up a file, with a disk permit if it needs one. Fails if none is free.
@@ -254,6 +266,9 @@ fn find_file<C: Send + 'static>(path: &Path, arrived: Instant, worker: &mut Work
 const TOO_LARGE: Refusal =
     Refusal::keep_alive(Status::NotFound, "The file is larger than 4 MiB, so it is not taken for subtitles.");
 
+/// Bytes that the subtitles of a film have at most, usually; they are converted within 5 ms.
+const SUBTITLES_USUAL: u64 = 256 * 1024;
+
 /// The subtitles of a file as WebVTT. Like a lookup it may need a disk permit.
 fn subtitles<C: Send + 'static>(file: Resource, worker: &mut Worker<C>) -> Result<Found, NotFound> {
     let size = file.representation.validators.size();
@@ -261,7 +276,10 @@ fn subtitles<C: Send + 'static>(file: Resource, worker: &mut Worker<C>) -> Resul
         return Err(TOO_LARGE.into());
     }
     match read_whole(file.content, size as usize, worker)? {
-        Ok(bytes) => Ok(Found::File(pages::webvtt(&bytes))),
+        Ok(bytes) => {
+            let _slot = may_generate(size > SUBTITLES_USUAL, worker.pool)?;
+            Ok(Found::File(pages::webvtt(&bytes)))
+        }
         Err(_) => Err(Refusal::keep_alive(Status::InternalServerError, "The file cannot be read.").into()),
     }
 }

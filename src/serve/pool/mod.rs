@@ -140,6 +140,8 @@ pub(in crate::serve) struct Pool<C> {
     pub unfinished_heads: Arc<Quota>,
     /// Bytes of generated content under way, small ones not counted.
     pub generated: Arc<Quota>,
+    /// Workers that make a page of a large folder, or large subtitles.
+    pub generating: Arc<Quota>,
     pub send_queues: SendQueues,
     /// To the thread that runs the server.
     pub events: Sender<Event>,
@@ -206,6 +208,7 @@ impl<C: Send + 'static> Pool<C> {
             send_budget: Quota::new(FEW_TRANSFERS),
             unfinished_heads: Quota::new(UNFINISHED_HEADS_MAX),
             generated: Quota::new(GENERATED_MAX),
+            generating: Quota::new(1),
             send_queues: SendQueues::new(),
             events,
             sender,

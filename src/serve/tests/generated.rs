@@ -27,26 +27,45 @@ fn a_page_is_a_resource_like_any_other() {
     });
 }
 
+/// The status of the response to a GET, of which the client takes nothing more.
+fn status(pool: &Pool, target: &str) -> String {
+    let (server, mut client) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
+    let request = format!("GET {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    client.write_all(request.as_bytes()).expect("the server receives");
+    let mut connection = Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit());
+    connection.run(Wakeup::New, &mut Worker::new(pool), &mut ReadBuffer::new());
+    let mut head = [0; 12];
+    client.read_exact(&mut head).expect("a response");
+    String::from_utf8_lossy(&head[9..]).into_owned()
+}
+
+/// A single worker waits for no client.
+fn one_worker(settings: &mut Settings) {
+    settings.workers = NonZeroUsize::MIN;
+}
+
 #[test]
 fn large_pages_under_way_are_limited() {
-    // A single worker waits for no client.
-    let (_content, pool, _events) = pool_with(|settings| settings.workers = NonZeroUsize::MIN);
-    let pool = &*pool;
+    let (_content, pool, _events) = pool_with(one_worker);
     // The filter stands in every link of the page, which makes that large.
-    let request = format!("GET /?q={} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", "a".repeat(7000));
-    let status = || {
-        let (server, mut client) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
-        client.write_all(request.as_bytes()).expect("the server receives");
-        let mut connection = Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit());
-        connection.run(Wakeup::New, &mut Worker::new(pool), &mut ReadBuffer::new());
-        let mut head = [0; 12];
-        client.read_exact(&mut head).expect("a response");
-        String::from_utf8_lossy(&head[9..]).into_owned()
-    };
-    assert_eq!(status(), "200");
+    let target = format!("/?q={}", "a".repeat(7000));
+    assert_eq!(status(&pool, &target), "200");
     let held = pool.generated.take(GENERATED_MAX);
-    assert_eq!(status(), "503");
+    assert_eq!(status(&pool, &target), "503");
     drop(held);
-    assert_eq!(status(), "200");
+    assert_eq!(status(&pool, &target), "200");
     assert_eq!(pool.generated.taken(), 0, "every page has been given back");
+}
+
+#[test]
+fn one_worker_at_once_makes_what_takes_long() {
+    let (content, pool, _events) = pool_with(one_worker);
+    let subtitles = "1\n00:00:01,000 --> 00:00:02,000\ntext\n\n".repeat(10_000);
+    std::fs::write(content.path().join("long.srt"), subtitles).expect("a file");
+    assert_eq!(status(&pool, "/long.srt?vtt"), "200");
+    let held = pool.generating.take(1);
+    assert_eq!(status(&pool, "/long.srt?vtt"), "503");
+    assert_eq!(status(&pool, "/"), "200", "a small page is made beside it");
+    drop(held);
+    assert_eq!(status(&pool, "/long.srt?vtt"), "200");
 }
