@@ -1,8 +1,10 @@
 //! The server under test, a folder to serve, and a client that sends exactly the given bytes.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -104,9 +106,14 @@ impl Server {
         client.answer()
     }
 
-    /// Waits until the content folder is read, so that its folders are listed.
+    /// Waits until the content folder and the folders in it are read, so that they are listed.
     pub fn wait_until_read(&self) {
-        self.wait_for_diagnostic("indexed ");
+        let entries = fs::read_dir(self.content.path()).expect("it is there").map(|entry| entry.expect("an entry"));
+        let folders = entries.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name());
+        let link = |name: OsString| name.as_bytes().iter().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let targets: Vec<String> = folders.map(|name| format!("/{}/?json", link(name))).collect();
+        let is_read = |target: &str| self.get(target, "").status != 503;
+        wait_until("the content folder is read", || is_read("/?json") && targets.iter().all(|target| is_read(target)));
     }
 
     /// Waits for a line of the program's diagnostics that contains this.
