@@ -127,8 +127,8 @@ pub const THUMBNAIL_MAX: u64 = 512 * 1024;
 /// The page of a folder with many looks into each of its sub-folders.
 pub const COVER_SEARCH_MAX: usize = 500;
 
-/// Bytes of an address that is shown as a QR code. A code of more has so many modules that phones
-/// cannot read it off a screen, and takes milliseconds to make.
+/// Bytes of an address that is shown as a QR code. The code of a longer one has more modules
+/// than phones can read off a screen, and takes milliseconds to make.
 pub const QR_ADDRESS_MAX: usize = 512;
 
 /// Bytes of pages, playlists and subtitles that are kept while slow clients take them; further
