@@ -208,21 +208,21 @@ fn find<C: Send + 'static>(
     };
     let view = View::of_file(query);
     match found {
-        Found::File(resource) if view == View::Plain => Ok(Found::File(resource)),
         Found::File(resource) if view == View::Subtitles && resource.representation.content_type == SUBRIP => {
             subtitles(resource, worker)
         }
-        Found::File(resource) => {
+        Found::File(resource) if matches!(view, View::Play | View::Playlist) && pool.settings.listing => {
             let page = match pool.site.list(target.path.parent()) {
-                Ok(Listing::Read(folder)) if pool.settings.listing => {
-                    let _slot = may_generate(folder.entries().len() > ROWS_MAX, pool)?;
+                Ok(Listing::Read(folder)) => {
+                    let _slot = may_generate(view == View::Play && folder.entries().len() > ROWS_MAX, pool)?;
                     pages::of_file(view, request, target, &folder, &pool.site)
                 }
                 _ => None,
             };
             Ok(Found::File(page.unwrap_or_else(|| view.of(resource, target))))
         }
-        found => Ok(found),
+        Found::File(resource) => Ok(Found::File(view.of(resource, target))),
+        Found::Folder => Ok(Found::Folder),
     }
 }
 

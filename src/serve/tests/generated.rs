@@ -1,7 +1,7 @@
 //! Content that no file has.
 
 use super::*;
-use crate::limits::GENERATED_MAX;
+use crate::limits::{GENERATED_MAX, ROWS_MAX};
 
 /// The whole response to a request for the page of the content folder.
 fn page(address: SocketAddr, method: &str, fields: &str) -> String {
@@ -68,4 +68,28 @@ fn one_worker_at_once_makes_what_takes_long() {
     assert_eq!(status(&pool, "/"), "200", "a small page is made beside it");
     drop(held);
     assert_eq!(status(&pool, "/long.srt?vtt"), "200");
+}
+
+#[test]
+fn a_file_of_a_large_folder_waits_for_no_page() {
+    let content = tempfile::tempdir().expect("a temporary folder");
+    for number in 0..=ROWS_MAX {
+        std::fs::write(content.path().join(format!("{number}.mp4")), "film").expect("a file");
+    }
+    let (_, other, _events) = pool_with(one_worker);
+    let site = Site::scan(content.path(), AccessRules::new([]).expect("no further folders")).expect("it is there");
+    let shutdown = Arc::new(Shutdown::new().expect("a descriptor"));
+    let pool = Pool::new(other.settings.clone(), Arc::new(site), None, shutdown, unbounded().0).expect("descriptors");
+    let held = pool.generating.take(1);
+    for (target, expected) in [
+        ("/1.mp4", "200"),
+        ("/1.mp4?whole", "200"),
+        ("/1.mp4?download", "200"),
+        ("/1.mp4?m3u", "200"),
+        ("/1.mp4?play", "503"),
+    ] {
+        assert_eq!(status(&pool, target), expected, "{target}");
+    }
+    drop(held);
+    assert_eq!(status(&pool, "/1.mp4?play"), "200");
 }
