@@ -14,30 +14,18 @@ struct Asset {
     content_type: &'static str,
 }
 
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
 static ASSETS: [Asset; 7] = [
-    Asset { name: "reeld.css", content: include_bytes!("assets/reeld.css"), content_type: "text/css; charset=utf-8" },
-    Asset {
-        name: "folder.js",
-        content: include_bytes!("assets/folder.js"),
-        content_type: "text/javascript; charset=utf-8",
-    },
-    Asset {
-        name: "player.js",
-        content: include_bytes!("assets/player.js"),
-        content_type: "text/javascript; charset=utf-8",
-    },
-    Asset { name: "icon.svg", content: include_bytes!("assets/icon.svg"), content_type: "image/svg+xml" },
-    Asset { name: "player.css", content: include_bytes!("assets/player.css"), content_type: "text/css; charset=utf-8" },
-    Asset {
-        name: "problem.js",
-        content: include_bytes!("assets/problem.js"),
-        content_type: "text/javascript; charset=utf-8",
-    },
-    Asset {
-        name: "gallery.js",
-        content: include_bytes!("assets/gallery.js"),
-        content_type: "text/javascript; charset=utf-8",
-    },
+    Asset { name: "reeld.css", content: include_bytes!("assets/reeld.css"), content_type: CSS },
+    Asset { name: "folder.js", content: include_bytes!("assets/folder.js"), content_type: SCRIPT },
+    Asset { name: "player.js", content: include_bytes!("assets/player.js"), content_type: SCRIPT },
+    Asset { name: "icon.svg", content: include_bytes!("assets/icon.svg"), content_type: SVG },
+    Asset { name: "player.css", content: include_bytes!("assets/player.css"), content_type: CSS },
+    Asset { name: "problem.js", content: include_bytes!("assets/problem.js"), content_type: SCRIPT },
+    Asset { name: "gallery.js", content: include_bytes!("assets/gallery.js"), content_type: SCRIPT },
 ];
 
 /// Their URLs, in the same order. The tag in a URL changes with the content, so that browsers may
