@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Opens the pages in headless Chromium, as visitors would: without scripts (list, sort, filter, play), with them (keys,
-resume, next, subtitles, pictures), with hostile names, for axe-core, and with an eye on what the network carries. Prints
-what it saw; exits 1 if anything is not as it should be. Needs Debian's chromium and chromium-driver, npm for axe-core,
-with --firefox firefox-esr, and Python's standard library."""
+"""Opens the pages in headless Chromium, as visitors would: without scripts (list, sort, filter,
+play), with them (keys, resume, next, subtitles, pictures), with hostile names, for axe-core, and
+with an eye on what the network carries. Prints what it saw; exits 1 if anything is not as it should
+be. Needs Debian's chromium and chromium-driver, npm for axe-core, with --firefox firefox-esr, and
+Python's standard library."""
 
 import argparse
 import shutil

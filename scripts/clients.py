@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Lets Debian's clients fetch and play the sample film under --part-policy players, and sees that each gets every byte of it:
-curl, wget, aria2, rclone and ffmpeg; without --short also GStreamer, mpv, VLC, Chromium and Firefox, which play it and
-download it. rclone also copies a folder of awkward names under --part-policy never. Exits 1 if a byte is missing."""
+"""Lets Debian's clients fetch and play the sample film under --part-policy players, and sees that
+each gets every byte of it: curl, wget, aria2, rclone and ffmpeg; without --short also GStreamer, mpv,
+VLC, Chromium and Firefox, which play it and download it. rclone also copies a folder of awkward names
+under --part-policy never. Exits 1 if a byte is missing."""
 
 import json
 import os
@@ -29,7 +30,7 @@ AWKWARD = (
     "a b.txt", "100%.txt", "%41.txt", "a#b.txt", "a?b.txt", "\"quoted\" 'twice'.txt", "a&b;c.txt", "<b>.txt", "é日.txt",
     "a:b.txt", "+plus+.txt", "x" * 251 + ".txt", "sub folder/é/deep.txt",
 )
-# Plays the film, downloads it by a plain link, fetches it, and tells the access log what came of it.
+# Plays the film, downloads it by a plain link, fetches it, and requests a path with the outcome.
 PAGE = """<!doctype html><video id=film src="clock.mp4?played" muted></video><a id=link href="clock.mp4" download="saved.mp4"></a>
 <script>
 film.onended = async () => {

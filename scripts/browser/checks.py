@@ -1,5 +1,5 @@
-"""What must hold for the pages, in any browser. Each check is a method that says what it saw; `Failed` says what it should
-have seen."""
+"""What must hold for the pages, in any browser. Each check is a method that says what it saw;
+`Failed` says what it should have seen."""
 
 from urllib.parse import quote
 

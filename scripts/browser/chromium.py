@@ -1,4 +1,5 @@
-"""Chromium through chromedriver (WebDriver, https://www.w3.org/TR/webdriver2/, and the DevTools protocol)."""
+"""Chromium through chromedriver (WebDriver, https://www.w3.org/TR/webdriver2/, and the DevTools
+protocol)."""
 
 import base64
 import json
@@ -79,8 +80,9 @@ class Chromium(Page):
         path.write_bytes(base64.b64decode(self.devtools("Page.captureScreenshot")["data"]))
 
     def responses(self):
-        """What the server answered since this was last asked: status, and header fields in lower case. The extra
-        information is as it came from the network; the rest is what the cache made of it."""
+        """What the server answered since this was last asked: status, and header fields in lower
+        case. The extra information is as it came from the network; the rest is what the cache made
+        of it."""
         messages = (json.loads(entry["message"])["message"] for entry in self.post("/se/log", {"type": "performance"}))
         answers = (message["params"] for message in messages if message["method"] == "Network.responseReceivedExtraInfo")
         return [(answer["statusCode"], {name.lower(): value for name, value in answer["headers"].items()})

@@ -1,4 +1,5 @@
-"""Firefox through Marionette: JSON over TCP, each message behind its length in decimal and a colon."""
+"""Firefox through Marionette: JSON over TCP, each message behind its length in decimal and a
+colon."""
 
 import base64
 import json

@@ -38,7 +38,8 @@ class Page:
         return value
 
     def value(self, expression):
-        """What an expression says once it is true. Asked from here, as a page without scripts has no timers."""
+        """What an expression says once it is true. Asked from here, as a page without scripts has
+        no timers."""
         end, reason = time.monotonic() + processes.PATIENCE_SECONDS, None
         while time.monotonic() < end:
             try:

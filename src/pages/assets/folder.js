@@ -1,6 +1,6 @@
 'use strict';
-// The folder page: the view that was chosen last, times of this place, what was begun, arrow keys. Without this script the
-// page has all links.
+// The folder page: the view that was chosen last, local times, films that were begun, arrow keys.
+// Without this script the page has all links.
 {
     const folder = document.getElementById('folder');
     const entries = document.getElementById('entries');
