@@ -46,7 +46,7 @@ mod watches;
 
 pub use access_rules::AccessRules;
 pub use confidential::missing_confidential;
-pub use content::{Content, Piece};
+pub use content::Content;
 pub use file_system::{FileSystem, Kind};
 pub use folder::{EntryKind, Folder, FolderEntry};
 pub use index::{Index, Listing};

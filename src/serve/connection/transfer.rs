@@ -16,12 +16,13 @@ use socket2::Socket;
 use super::file_read::{is_cached, name_of, read_at};
 use crate::http::Segment;
 use crate::limits::{CACHED_FILE_MAX, UNSENT_MAX_OF_FEW};
+use crate::piece::Piece;
 use crate::serve::pool::inbox::Interest;
 use crate::serve::pool::quota::Slot;
 use crate::serve::pool::send_budget;
 use crate::serve::pool::{CHUNK, ContentFile, Next, Pool, Worker};
 use crate::serve::settings::SendMethod;
-use crate::site::{Content, Kind, Piece};
+use crate::site::{Content, Kind};
 
 /// What is still to be sent of a response. It is the whole state of a transfer, so any worker can
 /// resume it.
