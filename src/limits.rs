@@ -138,3 +138,10 @@ pub const GENERATED_MAX: usize = 128 * 1024 * 1024;
 /// Bytes of a SubRip file that is converted to WebVTT, at most. Subtitles of a film take some
 /// 100 KiB; the WebVTT has up to five times the bytes.
 pub const SUBTITLES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Bytes that are read of a file to describe it, at most. Films need some 100 KiB, those with long
+/// lists of chapters some 500.
+pub const DESCRIPTION_READ_MAX: u64 = 4 * 1024 * 1024;
+
+/// Bytes of all descriptions that are kept; beyond it any others make room. A film takes some 500.
+pub const DESCRIPTIONS_MAX: usize = 16 * 1024 * 1024;

@@ -154,9 +154,11 @@ fn every_file_says_what_it_is() {
 fn the_lowest_layers_do_no_io() {
     for (room, path, text) in rooms() {
         if layer(&room) <= layer("media") {
-            for name in ["std::fs", "std::net::Tcp", "std::io", "rustix", "socket2", "std::thread"] {
+            for name in ["std::fs", "std::net::Tcp", "rustix", "socket2", "std::thread"] {
                 assert!(!text.contains(name), "{} uses {name}", path.display());
             }
+            // What reads media files is given them as `media::source::Source`, which fails with an io::Error.
+            assert!(room == "media" || !text.contains("std::io"), "{} uses std::io", path.display());
         }
     }
 }

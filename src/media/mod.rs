@@ -1,11 +1,19 @@
-//! What lies beside a film, and what a browser makes of it: pure functions, no I/O of any kind.
+//! What a media file is, what lies beside it, and what a browser makes of it: pure functions over
+//! bytes that they are given, no I/O of their own.
 //!
-//! [`sidecar`] (which names in a folder belong to a film), `language` (what their tags mean),
-//! [`subtitles`] (SubRip to WebVTT), `cue_text` (the markup within), `charset` (the characters of
-//! a text file).
+//! [`source`] (bytes that are read in blocks and within limits), [`description`] (what a file is),
+//! `describe` (by its bytes), [`sidecar`] (which names in a folder belong to a film), `language`
+//! (what their tags mean), [`subtitles`] (SubRip to WebVTT), `cue_text` (the markup within),
+//! `charset` (the characters of a text file).
 
 mod charset;
 mod cue_text;
+mod describe;
+pub mod description;
 mod language;
 pub mod sidecar;
+pub mod source;
 pub mod subtitles;
+
+pub use describe::describe;
+pub use description::Description;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use super::file_id::FileId;
 use super::media_type;
 use crate::bytes::Bytes;
 
@@ -26,6 +27,8 @@ pub struct FolderEntry {
     /// Of a file; 0 for a folder.
     pub size: Bytes,
     pub modified: SystemTime,
+    pub(super) device: u64,
+    pub(super) inode: u64,
     pub(super) is_link: bool,
 }
 
@@ -74,6 +77,11 @@ impl FolderEntry {
     /// The Content-Type of a file.
     pub fn content_type(&self) -> Cow<'static, str> {
         media_type::of(&self.name)
+    }
+
+    /// The file as it was when its folder was read.
+    pub fn file_id(&self) -> FileId {
+        FileId { device: self.device, inode: self.inode, size: self.size.0, modified: self.modified }
     }
 
     /// Whether it is a folder itself rather than a link to one.

@@ -7,9 +7,9 @@
 //! (what may block, and which permit it needs), `watch` and `watches` (changes, and mounts that
 //! come and go), `scan`, `scan_thread`, `pass` and `read_folder` (from there into the index),
 //! `file_cache` (small files in memory), `validation` (whether they have changed), `content` (the
-//! bytes of a resource, as pieces), `media_type` (Content-Type).
+//! bytes of a resource, as pieces), `media_type` (Content-Type), `file_id` and `descriptions` (what
+//! is known of the media files).
 
-use std::fs::Metadata;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -20,11 +20,14 @@ use rustix::io::Errno;
 use crate::http::response::Field;
 use crate::http::target::Path;
 use crate::http::{Refusal, Representation, Status, Validators};
+use crate::media::Description;
 
 mod access_rules;
 mod confidential;
 mod content;
+mod descriptions;
 mod file_cache;
+mod file_id;
 mod file_system;
 mod folder;
 mod index;
@@ -47,13 +50,16 @@ mod watches;
 pub use access_rules::AccessRules;
 pub use confidential::missing_confidential;
 pub use content::Content;
+pub use file_id::FileId;
 pub use file_system::{FileSystem, Kind};
 pub use folder::{EntryKind, Folder, FolderEntry};
 pub use index::{Index, Listing};
 pub use root::Lookup;
 
 use access_rules::MISSING;
+use descriptions::Descriptions;
 use file_cache::{Admission, Cached, FileCache, Offer, Tree};
+use file_id::modified;
 use root::Failure;
 use rules::Rules;
 use scan::Scans;
@@ -71,6 +77,7 @@ struct Shared {
     content: PathBuf,
     access_rules: AccessRules,
     cache: FileCache,
+    descriptions: Descriptions,
     scans: Mutex<Scans>,
 }
 
@@ -128,7 +135,13 @@ const NOT_OPEN: Refusal = Refusal::keep_alive(Status::ServiceUnavailable, "The c
 impl Site {
     /// A content folder that is not open yet; until it is, every lookup is 503.
     pub fn new(content: PathBuf, access_rules: AccessRules) -> Self {
-        Site(Arc::new(Shared { content, access_rules, cache: FileCache::new(), scans: Mutex::default() }))
+        Site(Arc::new(Shared {
+            content,
+            access_rules,
+            cache: FileCache::new(),
+            descriptions: Descriptions::default(),
+            scans: Mutex::default(),
+        }))
     }
 
     /// Opens the content folder unless it is open. Blocks while the folder does not answer.
@@ -164,6 +177,16 @@ impl Site {
     /// What the last scan found; empty before the first.
     pub fn index(&self) -> Arc<Index> {
         self.0.cache.tree().map(|tree| Arc::clone(&tree.index)).unwrap_or_default()
+    }
+
+    /// What is known of a file in this version; None if it has not been described, or too long ago.
+    pub fn description(&self, file: &FileId) -> Option<Arc<Description>> {
+        self.0.descriptions.get(file)
+    }
+
+    /// Keeps what is known of a file.
+    pub fn keep_description(&self, file: FileId, description: Arc<Description>) {
+        self.0.descriptions.keep(file, description);
     }
 
     /// The file system of the content folder.
@@ -250,11 +273,6 @@ impl Shared {
             is_whole: false,
         }))
     }
-}
-
-/// The modification time, or the epoch on a file system without modification times.
-fn modified(metadata: &Metadata) -> SystemTime {
-    metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// The response when a file cannot be opened: the only map from errno to status.

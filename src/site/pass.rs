@@ -273,5 +273,13 @@ impl<'a> Pass<'a> {
 /// A mount point of which nothing is known yet.
 fn unread(name: &[u8]) -> FolderEntry {
     let modified = SystemTime::UNIX_EPOCH;
-    FolderEntry { name: name.into(), kind: EntryKind::Folder, size: Bytes(0), modified, is_link: false }
+    FolderEntry {
+        name: name.into(),
+        kind: EntryKind::Folder,
+        size: Bytes(0),
+        modified,
+        device: 0,
+        inode: 0,
+        is_link: false,
+    }
 }

@@ -198,6 +198,8 @@ fn entry(name: &[u8], found: &Statx, is_link: bool) -> FolderEntry {
         kind: if is_folder { EntryKind::Folder } else { EntryKind::File },
         size: Bytes(if is_folder { 0 } else { found.stx_size }),
         modified: time(found.stx_mtime),
+        device: makedev(found.stx_dev_major, found.stx_dev_minor),
+        inode: found.stx_ino,
         is_link,
     }
 }

@@ -1,0 +1,20 @@
+//! Describes a file by its bytes, whatever its name says.
+
+use std::io;
+
+use super::description::{Description, Fault};
+use super::source::{ReadError, Reader, Source};
+
+/// What a file is. What is wrong with it is part of the description; fails only if the source does.
+pub fn describe(source: &mut dyn Source) -> io::Result<Description> {
+    let mut reader = Reader::new(source);
+    let mut description = Description::default();
+    if reader.size() == 0 {
+        description.faults.push(Fault::Empty);
+        return Ok(description);
+    }
+    match reader.array::<1>(0) {
+        Err(ReadError::Source(error)) => Err(error),
+        _ => Ok(description),
+    }
+}
