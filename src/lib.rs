@@ -16,7 +16,7 @@
 //! | 2 | [`site`] | what is served: the index, opening files, what may block, what is hidden |
 //! | 1 | [`media`] | the files beside a film: subtitles as WebVTT, thumbnails |
 //! | 0 | [`http`] | the rules of HTTP: pure functions and closed enums |
-//! | −1 | [`limits`], [`bytes`], [`piece`], [`nearest`] | limits of what a peer can grow, byte units, pieces of content, spelling suggestions |
+//! | −1 | [`limits`], [`bytes`], [`piece`], [`json`], [`nearest`] | limits of what a peer can grow, byte units, pieces of content, strings in JSON, spelling suggestions |
 //!
 //! A request changes its type on the way: the bytes of a connection are parsed into a
 //! [`Request`](http::Request), its target is opened as a [`Resource`](site::Resource), both decide
@@ -52,6 +52,7 @@ pub mod media;
 pub mod http;
 
 pub mod bytes;
+pub mod json;
 pub mod limits;
 pub mod nearest;
 pub mod piece;

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::listing::Listing;
 use crate::http::date::Rfc3339;
 use crate::http::target::encode;
+use crate::json;
 use crate::site::{EntryKind, FolderEntry, Resource};
 
 /// The entries of a listing.
@@ -28,7 +29,7 @@ fn write_entry(out: &mut String, entry: &FolderEntry) {
     let slash = if is_dir { "/" } else { "" };
     let content_type = if is_dir { "inode/directory".into() } else { entry.content_type() };
     out.push_str("{\"name\":\"");
-    escape(out, &String::from_utf8_lossy(&entry.name));
+    json::escape(out, &String::from_utf8_lossy(&entry.name));
     // No byte of the other fields needs an escape. Writing to a string cannot fail.
     let _ = write!(
         out,
@@ -37,29 +38,4 @@ fn write_entry(out: &mut String, entry: &FolderEntry) {
         encode(&entry.name),
         Rfc3339(entry.modified),
     );
-}
-
-/// RFC 8259 section 7.
-fn escape(out: &mut String, text: &str) {
-    for letter in text.chars() {
-        match letter {
-            '"' | '\\' => out.extend(['\\', letter]),
-            '\0'..='\u{1f}' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(letter));
-            }
-            _ => out.push(letter),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn strings_are_escaped() {
-        let mut out = String::new();
-        escape(&mut out, "a\"\\/\n\u{1f}\u{7f}é\u{2028}");
-        assert_eq!(out, "a\\\"\\\\/\\u000a\\u001f\u{7f}é\u{2028}");
-    }
 }
