@@ -75,9 +75,13 @@ pub struct Args {
     #[argh(option, arg_name = "way")]
     pub transfer: Option<String>,
 
-    /// the access log on standard output: combined or off (default: combined)
+    /// the access log: combined, json or off (default: combined)
     #[argh(option, arg_name = "format")]
     pub log: Option<String>,
+
+    /// a file for the access log (default: standard output); SIGHUP opens it again
+    #[argh(option, arg_name = "path")]
+    pub log_file: Option<String>,
 
     /// no pages that list folders or play files; index.html still stands for its folder
     #[argh(switch)]

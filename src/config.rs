@@ -10,6 +10,7 @@ use crate::args::Args;
 use crate::bytes::{self, Bytes};
 use crate::environment::Environment;
 use crate::http::range::{PartPolicy, Parts};
+use crate::ops::LogFormat;
 use crate::serve::{SendMethod, Settings, default_workers};
 use crate::site::AccessRules;
 
@@ -22,8 +23,10 @@ pub struct Config {
     pub host: Option<String>,
     pub port: u16,
     pub access_rules: AccessRules,
-    /// Whether there is an access log.
-    pub log: bool,
+    /// The form of the access log, if there is one.
+    pub log: Option<LogFormat>,
+    /// The file of the access log; None for standard output.
+    pub log_file: Option<PathBuf>,
     /// Whether a terminal is shown the address as a QR code.
     pub qr_code: bool,
     pub serve: Settings,
@@ -72,7 +75,8 @@ impl Config {
             )?,
             port: given("port", args.port).read(8080, |text| text.parse().ok(), "a number from 0 to 65535")?,
             access_rules,
-            log: given("log", args.log).read(true, log_named, "combined or off")?,
+            log: given("log", args.log).read(Some(LogFormat::Combined), log_named, "combined, json or off")?,
+            log_file: given("log-file", args.log_file).value.map(PathBuf::from),
             qr_code: !switch("no-qr", args.no_qr)?,
             serve: Settings {
                 workers: given("workers", args.workers).read(
@@ -141,10 +145,11 @@ fn is_host(text: &str) -> bool {
     text.parse::<IpAddr>().is_ok() || labels.split('.').all(is_label) && !ends_in_number
 }
 
-fn log_named(name: &str) -> Option<bool> {
+fn log_named(name: &str) -> Option<Option<LogFormat>> {
     match name {
-        "combined" => Some(true),
-        "off" => Some(false),
+        "combined" => Some(Some(LogFormat::Combined)),
+        "json" => Some(Some(LogFormat::Json)),
+        "off" => Some(None),
         _ => None,
     }
 }
@@ -185,7 +190,7 @@ mod tests {
         let config = config("", &[]).expect("nothing is wrong");
         assert_eq!(
             (config.content.to_str(), config.host, config.port, config.log),
-            (Some("content"), None, 8080, true)
+            (Some("content"), None, 8080, Some(LogFormat::Combined))
         );
         assert_eq!((config.serve.parts.size, config.serve.parts.policy), (Bytes(5_242_880), PartPolicy::Always));
         assert_eq!((config.serve.max_connections, config.serve.workers), (4096, default_workers()));
@@ -201,7 +206,7 @@ mod tests {
         let environment =
             [("REELD_PORT", "81"), ("REELD_PART_SIZE", "64KiB"), ("REELD_LOG", ""), ("REELD_CONTENT", "a")];
         let config = config("--port 82 --idle-timeout 0.5", &environment).expect("nothing is wrong");
-        assert_eq!((config.port, config.serve.parts.size.0, config.log), (82, 65_536, true));
+        assert_eq!((config.port, config.serve.parts.size.0, config.log), (82, 65_536, Some(LogFormat::Combined)));
         assert_eq!((config.content.to_str(), config.serve.idle_timeout), (Some("a"), Duration::from_millis(500)));
     }
 
@@ -235,7 +240,7 @@ mod tests {
                 "--host 192.0.2",
                 "--host is '192.0.2'; it must be an IP address or a host name, like 192.0.2.1, ::1 or localhost",
             ),
-            ("--log json", "--log is 'json'; it must be combined or off"),
+            ("--log xml", "--log is 'xml'; it must be combined, json or off"),
             (
                 "--part-size 5XB",
                 "--part-size is '5XB'; it must be a number of bytes greater than 0, as 5242880 or with a unit: K, M or \

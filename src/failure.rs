@@ -61,6 +61,18 @@ impl Failure {
         }
     }
 
+    /// The file of the access log cannot be opened for writing.
+    pub fn no_log(path: &Path, error: &io::Error) -> Self {
+        let sentence = format!("cannot write the access log to '{}': {error}", path.display());
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => Failure::new(NO_PERMISSION, sentence),
+            io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => {
+                Failure::usage(format!("{sentence}; --log-file must be a file in a folder that exists"))
+            }
+            _ => Failure::new(OS_ERROR, sentence),
+        }
+    }
+
     /// Listening on the address failed. What may change by itself, such as an interface or a name
     /// server that is not up yet, is a system error, so that systemd tries again.
     pub fn no_address(host: Option<&str>, port: u16, error: &io::Error) -> Self {

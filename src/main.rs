@@ -15,7 +15,10 @@ use std::time::Duration;
 use reeld::args::{Args, EarlyExit};
 use reeld::config::Config;
 use reeld::environment::Environment;
-use reeld::ops::{AccessLog, NonBlockingWriter, addresses, diagnostics, file_limit, qr_code, signals};
+use reeld::ops::{
+    AccessLog, Descriptor, LogFile, LogFormat, NonBlockingWriter, Observer, addresses, diagnostics, file_limit,
+    qr_code, signals,
+};
 use reeld::serve::{self, Listener, Shutdown};
 use reeld::site::{AccessRules, Site, missing_confidential};
 
@@ -60,7 +63,6 @@ fn run(diagnostics: &NonBlockingWriter) -> Result<(), Failure> {
         .map_err(|error| Failure::no_address(config.host.as_deref(), config.port, &error))?;
     let site = open_site(&config, &stop)?;
     serve_until_shutdown(&config, site, listener, stop, diagnostics.clone())
-        .map_err(|error| Failure::system("cannot start", &error))
 }
 
 /// Opens the content folder on a thread that then watches it until the server ends. If the folder
@@ -111,20 +113,34 @@ fn serve_until_shutdown(
     listener: Listener,
     stop: Arc<Shutdown>,
     diagnostics: NonBlockingWriter,
-) -> io::Result<()> {
-    let stop_on_signal = Arc::clone(&stop);
-    signals::watch(diagnostics.clone(), move || stop_on_signal.drain())?;
-    announce(config, &listener.addresses()?, &diagnostics);
-    if !config.log {
-        return serve::run(&config.serve, listener, site, None, stop);
-    }
-    let writer = NonBlockingWriter::start("access-log", io::stdout())?;
-    serve::run(&config.serve, listener, site, Some(Arc::new(AccessLog::new(writer.clone()))), stop)?;
-    let lost = writer.flush();
+) -> Result<(), Failure> {
+    let log = config.log.map(|format| start_log(format, config.log_file.as_deref())).transpose()?;
+    let (stop_on_signal, reloaded_site, reloaded_log) = (Arc::clone(&stop), Arc::clone(&site), log.clone());
+    let reload = move || {
+        log::info!("SIGHUP: the log file is opened again, and the folder is scanned again");
+        reloaded_log.iter().for_each(|log| log.writer().reopen());
+        reloaded_site.rescan();
+    };
+    let cannot_start = |error| Failure::system("cannot start", &error);
+    signals::watch(diagnostics.clone(), reload, move || stop_on_signal.drain()).map_err(cannot_start)?;
+    announce(config, &listener.addresses().map_err(cannot_start)?, &diagnostics);
+    let observer = log.clone().map(|log| Arc::new(log) as Arc<dyn Observer>);
+    serve::run(&config.serve, listener, site, observer, stop).map_err(cannot_start)?;
+    let lost = log.map_or(0, |log| log.writer().flush());
     if lost > 0 {
         log::warn!("access-log: this output was too slow or full, lines lost at the end: {lost}");
     }
     Ok(())
+}
+
+/// Starts the access log on this file, or on standard output.
+fn start_log(format: LogFormat, file: Option<&Path>) -> Result<AccessLog, Failure> {
+    let Some(path) = file else {
+        let output = Descriptor(io::stdout(), "standard output");
+        return AccessLog::start(format, output).map_err(|error| Failure::system("cannot start", &error));
+    };
+    let opened = LogFile::open(path.to_path_buf()).and_then(|file| AccessLog::start(format, file));
+    opened.map_err(|error| Failure::no_log(path, &error))
 }
 
 /// The line at the start, then the addresses for other devices if the line does not name them, and

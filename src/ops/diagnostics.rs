@@ -2,11 +2,14 @@
 //! journal has its own.
 
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 
 use env_logger::Target;
-use log::LevelFilter;
+use log::{Level, LevelFilter};
+use rustix::fs::fstat;
 
-use super::non_blocking_writer::NonBlockingWriter;
+use super::non_blocking_writer::{NonBlockingWriter, plain_notice};
+use super::output::Descriptor;
 
 /// The logger behind the `log` macros.
 struct ToWriter(NonBlockingWriter);
@@ -15,19 +18,21 @@ struct ToWriter(NonBlockingWriter);
 /// Flush the writer before the process ends. Fails without logging anything if the thread cannot be
 /// started.
 pub fn start() -> io::Result<NonBlockingWriter> {
-    let writer = NonBlockingWriter::start("diagnostics", io::stderr())?;
+    let writer = NonBlockingWriter::start("diagnostics", Descriptor(io::stderr(), "standard error"), plain_notice)?;
     let mut logger = env_logger::Builder::new();
     logger.filter_level(LevelFilter::Info);
     if let Ok(filters) = std::env::var("RUST_LOG") {
         // env_logger reports errors in it to standard error as they are.
         logger.parse_filters(&one_line(&filters));
     }
+    let is_journal = std::env::var("JOURNAL_STREAM").is_ok_and(|stream| is_stream(&stream, io::stderr()));
     logger
         .target(Target::Pipe(Box::new(ToWriter(writer.clone()))))
-        .format(|out, record| {
+        .format(move |out, record| {
             let message = one_line(&record.args().to_string());
             match record.level() {
-                log::Level::Info => writeln!(out, "reeld: {message}"),
+                level if is_journal => writeln!(out, "<{}>{message}", priority(level)),
+                Level::Info => writeln!(out, "reeld: {message}"),
                 level => writeln!(out, "reeld: {}: {message}", level.as_str().to_ascii_lowercase()),
             }
         })
@@ -35,6 +40,22 @@ pub fn start() -> io::Result<NonBlockingWriter> {
     // Once, and without waiting for standard error as the default hook does.
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     Ok(writer)
+}
+
+/// Whether a descriptor is the stream that JOURNAL_STREAM names by device and inode
+/// (systemd.exec(5)).
+fn is_stream(stream: &str, descriptor: impl AsFd) -> bool {
+    fstat(descriptor).is_ok_and(|found| stream == format!("{}:{}", found.st_dev, found.st_ino))
+}
+
+/// The priority of a line as the journal reads it from its prefix (sd-daemon(3)).
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    }
 }
 
 /// The text as one line that is safe on a terminal: file names, arguments and environment may

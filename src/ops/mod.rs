@@ -1,19 +1,21 @@
 //! What the operator sees and does: the [`access_log`] and the [`diagnostics`], each through a
-//! [`non_blocking_writer`]; [`part_notices`] for programs that are cut short; the [`record`] of an
-//! exchange; the [`addresses`] of this device and their [`qr_code`]; [`signals`]; the
-//! [`file_limit`].
+//! [`non_blocking_writer`] to an [`output`]; [`part_notices`] for programs that are cut short; the
+//! [`record`] of an exchange; the [`addresses`] of this device and their [`qr_code`]; [`signals`];
+//! the [`file_limit`].
 
 pub mod access_log;
 pub mod addresses;
 pub mod diagnostics;
 pub mod file_limit;
 pub mod non_blocking_writer;
+pub mod output;
 pub mod part_notices;
 pub mod qr_code;
 pub mod record;
 pub mod signals;
 
-pub use access_log::AccessLog;
+pub use access_log::{AccessLog, LogFormat};
 pub use non_blocking_writer::NonBlockingWriter;
+pub use output::{Descriptor, LogFile};
 pub use part_notices::PartNotices;
 pub use record::Observer;

@@ -1,18 +1,18 @@
-//! A line writer for standard output or standard error that never blocks its callers.
+//! A line writer for standard output, standard error or a file that never blocks its callers.
 //!
-//! Lines go into a queue, and one thread writes them. A failed write, as on a full disk, is
-//! retried. When the queue is full, lines are dropped, and their number is written in their place.
+//! Lines go into a queue, and one thread writes them to an [`Output`]. A failed write, as on a full
+//! disk, is retried. When the queue is full, lines are dropped, and their number is written in
+//! their place.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use memchr::{memchr_iter, memrchr};
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
 
+use super::output::Output;
 use crate::limits::OUTPUT_QUEUE_MAX;
 
 /// The writing end of the queue. Clones share one queue.
@@ -23,7 +23,12 @@ pub struct NonBlockingWriter(Arc<Shared>);
 struct Shared {
     queue: Mutex<Queue>,
     changed: Condvar,
+    /// Lines dropped since the start.
+    dropped: AtomicU64,
 }
+
+/// The line that stands for this number of lost ones, with its line feed.
+pub type Notice = fn(u64) -> String;
 
 #[derive(Debug, Default)]
 struct Queue {
@@ -32,6 +37,8 @@ struct Queue {
     dropped: u64,
     /// Lines that the thread has taken from the queue but not written.
     unwritten: u64,
+    /// Whether the output is to be opened again before the next write.
+    reopen: bool,
 }
 
 /// The lines that the thread is writing.
@@ -57,18 +64,12 @@ const RETRY_DELAY: Duration = Duration::from_millis(500);
 const FLUSH_TIME: Duration = Duration::from_secs(1);
 
 impl NonBlockingWriter {
-    /// Starts a thread with this name that writes to `out`. Fails if it cannot be started.
-    pub fn start(name: &'static str, out: impl AsFd + Send + 'static) -> io::Result<Self> {
-        Self::start_with(name, move |bytes| write(&out, bytes))
-    }
-
-    fn start_with(
-        name: &'static str,
-        write: impl FnMut(&[u8]) -> io::Result<usize> + Send + 'static,
-    ) -> io::Result<Self> {
+    /// Starts a thread with this name that writes to the output; `notice` makes the line that
+    /// stands for lost ones. Fails if it cannot be started.
+    pub fn start(name: &'static str, output: impl Output + 'static, notice: Notice) -> io::Result<Self> {
         let writer = NonBlockingWriter::default();
         let shared = Arc::clone(&writer.0);
-        thread::Builder::new().name(name.into()).spawn(move || shared.run(name, write))?;
+        thread::Builder::new().name(name.into()).spawn(move || shared.run(name, output, notice))?;
         Ok(writer)
     }
 
@@ -77,6 +78,7 @@ impl NonBlockingWriter {
         let mut queue = self.0.lock();
         if queue.lines.len() + line.len() > OUTPUT_QUEUE_MAX {
             queue.dropped += 1;
+            self.0.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let was_empty = queue.lines.is_empty();
@@ -85,6 +87,18 @@ impl NonBlockingWriter {
         if was_empty {
             self.0.changed.notify_all();
         }
+    }
+
+    /// Has the output opened again, as log rotation wants it. No line is lost: a line that is being
+    /// written then is still written as a whole.
+    pub fn reopen(&self) {
+        self.0.lock().reopen = true;
+        self.0.changed.notify_all();
+    }
+
+    /// Lines dropped since the start because the output was too slow or full.
+    pub fn dropped(&self) -> u64 {
+        self.0.dropped.load(Ordering::Relaxed)
     }
 
     /// Waits for at most a second until every line is written. Returns the number of lines that are
@@ -98,17 +112,20 @@ impl NonBlockingWriter {
 
 impl Shared {
     /// Writes batches forever. A series of failed writes is logged once.
-    fn run(&self, name: &str, mut write: impl FnMut(&[u8]) -> io::Result<usize>) {
+    fn run(&self, name: &str, mut output: impl Output, notice: Notice) {
         let mut batch = Batch::default();
         loop {
-            self.take(&mut batch);
+            self.take(&mut batch, notice);
             let mut is_logged = false;
-            while let Err(error) = batch.write(&mut write) {
+            loop {
+                self.reopen_if_asked(name, &mut batch, &mut output);
+                let Err(error) = batch.write(&mut output) else { break };
                 self.lock().unwritten = batch.unwritten();
                 if !std::mem::replace(&mut is_logged, true) {
-                    log::error!("{name}: cannot write, will try again: {error}");
+                    log::error!("{name}: cannot write to {}, will try again: {error}", output.name());
                 }
-                thread::sleep(RETRY_DELAY);
+                let wait = self.changed.wait_timeout_while(self.lock(), RETRY_DELAY, |queue| !queue.reopen);
+                drop(wait.unwrap_or_else(PoisonError::into_inner));
             }
             self.lock().unwritten = 0;
             self.changed.notify_all();
@@ -116,17 +133,31 @@ impl Shared {
         }
     }
 
-    /// Waits for lines and moves them into the empty batch.
-    fn take(&self, batch: &mut Batch) {
-        let queue = self.changed.wait_while(self.lock(), |queue| queue.lines.is_empty());
+    /// Waits for lines, or for the output to be opened again, and moves the lines into the empty
+    /// batch.
+    fn take(&self, batch: &mut Batch, notice: Notice) {
+        let queue = self.changed.wait_while(self.lock(), |queue| queue.lines.is_empty() && !queue.reopen);
         let mut queue = queue.unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut batch.lines, &mut queue.lines);
         batch.dropped = std::mem::take(&mut queue.dropped);
         if batch.dropped > 0 {
-            let notice = format!("reeld: warn: this output was too slow or full, lines lost: {}\n", batch.dropped);
-            batch.lines.extend_from_slice(notice.as_bytes());
+            batch.lines.extend_from_slice(notice(batch.dropped).as_bytes());
         }
         queue.unwritten = batch.unwritten();
+    }
+
+    fn reopen_if_asked(&self, name: &str, batch: &mut Batch, output: &mut impl Output) {
+        if !std::mem::take(&mut self.lock().reopen) {
+            return;
+        }
+        if batch.cut {
+            // The old file keeps the cut line if it is full; the new one has all of it.
+            let _ = output.write(b"\n");
+        }
+        match output.reopen() {
+            Ok(()) => batch.cut = false,
+            Err(error) => log::error!("{name}: cannot open {} again, so the old file stays: {error}", output.name()),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -137,19 +168,19 @@ impl Shared {
 impl Batch {
     /// Writes as many lines as possible. A partly written line is terminated and written again in
     /// full.
-    fn write(&mut self, mut write: impl FnMut(&[u8]) -> io::Result<usize>) -> io::Result<()> {
+    fn write(&mut self, output: &mut impl Output) -> io::Result<()> {
         if self.cut {
-            write(b"\n")?;
+            output.write(b"\n")?;
             self.cut = false;
         }
         let mut written = 0;
         let result = loop {
-            match write(&self.lines[written..]) {
-                Ok(count) => written += count,
-                Err(error) => break Err(error),
-            }
             if written == self.lines.len() {
                 break Ok(());
+            }
+            match output.write(&self.lines[written..]) {
+                Ok(count) => written += count,
+                Err(error) => break Err(error),
             }
         };
         let whole = memrchr(b'\n', &self.lines[..written]).map_or(0, |end| end + 1);
@@ -168,30 +199,24 @@ fn count(lines: &[u8]) -> u64 {
     memchr_iter(b'\n', lines).count() as u64
 }
 
-/// Writes some bytes. Another process that shares the descriptor may have made it non-blocking.
-fn write(out: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
-    loop {
-        match rustix::io::write(&out, bytes) {
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                // An interrupted poll is retried together with the write.
-                let _ = poll(&mut [PollFd::from_borrowed_fd(out.as_fd(), PollFlags::OUT)], None);
-            }
-            result => return Ok(result?),
-        }
-    }
+/// Says in words how many lines were lost.
+pub fn plain_notice(dropped: u64) -> String {
+    format!("reeld: warn: this output was too slow or full, lines lost: {dropped}\n")
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::{Read, pipe};
 
+    use rustix::io::Errno;
+
+    use super::super::output::Descriptor;
     use super::*;
 
     #[test]
     fn lines_are_written_in_order() {
         let (mut reader, out) = pipe().expect("a pipe");
-        let writer = NonBlockingWriter::start("test", out).expect("a thread");
+        let writer = NonBlockingWriter::start("test", Descriptor(out, "a pipe"), plain_notice).expect("a thread");
         writer.add(b"one\n");
         writer.add(b"two\n");
         assert_eq!(writer.flush(), 0);
@@ -204,7 +229,7 @@ mod tests {
     fn a_slow_output_blocks_no_caller_and_lost_lines_are_counted() {
         let (mut reader, out) = pipe().expect("a pipe");
         rustix::fs::fcntl_setfl(&out, rustix::fs::OFlags::NONBLOCK).expect("it is a pipe");
-        let writer = NonBlockingWriter::start("test", out).expect("a thread");
+        let writer = NonBlockingWriter::start("test", Descriptor(out, "a pipe"), plain_notice).expect("a thread");
         let line = [&[b'a'; 1023][..], b"\n"].concat();
         let count = 3 * OUTPUT_QUEUE_MAX / line.len();
         for _ in 0..count {
@@ -231,8 +256,8 @@ mod tests {
     #[derive(Clone, Default)]
     struct Disk(Arc<Mutex<(usize, Vec<u8>)>>);
 
-    impl Disk {
-        fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+    impl Output for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let (room, written) = &mut *self.0.lock().expect("no test panics here");
             let count = bytes.len().min(*room);
             if count == 0 {
@@ -243,8 +268,18 @@ mod tests {
             Ok(count)
         }
 
+        fn name(&self) -> String {
+            "a disk".into()
+        }
+    }
+
+    impl Disk {
         fn make_room(&self, bytes: usize) {
             self.0.lock().expect("no test panics here").0 += bytes;
+        }
+
+        fn fill(&self) {
+            self.0.lock().expect("no test panics here").0 = 0;
         }
 
         fn text(&self) -> String {
@@ -266,12 +301,12 @@ mod tests {
             (3, "one\ntw\ntwo\nth\nth"),
         ] {
             disk.make_room(room);
-            assert!(batch.write(|bytes| disk.write(bytes)).is_err(), "after {written:?}");
+            assert!(batch.write(&mut disk.clone()).is_err(), "after {written:?}");
             assert_eq!(disk.text(), written);
         }
         assert_eq!(batch.unwritten(), 1);
         disk.make_room(100);
-        assert!(batch.write(|bytes| disk.write(bytes)).is_ok());
+        assert!(batch.write(&mut disk.clone()).is_ok());
         assert_eq!(disk.text(), "one\ntw\ntwo\nth\nth\nthree\n");
         assert_eq!(batch.unwritten(), 0);
     }
@@ -279,19 +314,30 @@ mod tests {
     #[test]
     fn every_line_that_a_full_disk_lost_is_counted() {
         let disk = Disk::default();
-        let to_disk = disk.clone();
-        let writer = NonBlockingWriter::start_with("test", move |bytes| to_disk.write(bytes)).expect("a thread");
+        let writer = NonBlockingWriter::start("test", disk.clone(), plain_notice).expect("a thread");
         let line = [&[b'a'; 1023][..], b"\n"].concat();
         let count = 3 * OUTPUT_QUEUE_MAX as u64 / 1024;
-        for _ in 0..count {
-            writer.add(&line);
+        let mut lost_before = 0;
+        for outage in 1..=2 {
+            for _ in 0..count {
+                writer.add(&line);
+            }
+            assert_eq!(writer.flush(), count, "none is written");
+            // Into the middle of a line, which is ended before the next.
+            disk.make_room(1500);
+            while !disk.text().ends_with(&"a".repeat(476)) {
+                thread::yield_now();
+            }
+            disk.make_room(4 * OUTPUT_QUEUE_MAX);
+            while writer.flush() > 0 {}
+            let text = disk.text();
+            let written = text.lines().filter(|line| line.len() == 1023).count() as u64;
+            let notices = text.lines().filter_map(|line| line.split_once("lines lost: ")?.1.parse::<u64>().ok());
+            let lost = notices.sum::<u64>();
+            assert_eq!(written + lost, outage * count, "{written} written, {lost} lost");
+            assert!(lost > lost_before && writer.dropped() == lost);
+            lost_before = lost;
+            disk.fill();
         }
-        assert_eq!(writer.flush(), count, "none is written");
-        disk.make_room(4 * OUTPUT_QUEUE_MAX);
-        while writer.flush() > 0 {}
-        let text = disk.text();
-        let written = text.lines().filter(|line| line.len() == 1023).count() as u64;
-        let lost = text.lines().filter_map(|line| line.split_once("lines lost: ")?.1.parse::<u64>().ok()).sum::<u64>();
-        assert_eq!((written + lost, lost > 0), (count, true), "{written} written, {lost} lost");
     }
 }

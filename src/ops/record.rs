@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::net::IpAddr;
 use std::ops::{Deref, DerefMut, Range};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::http::{Request, Response, Status};
 use crate::limits::LOG_FIELD_MAX;
@@ -37,9 +37,19 @@ pub struct Record {
     pub range: Option<Range<u64>>,
     /// Upper bound on when the first byte of the request arrived.
     pub arrived: Instant,
+    /// When a worker had decided the response.
+    pub decided: Instant,
     /// When the first byte of the response was sent, if it was.
     pub first_byte: Option<Instant>,
     pub outcome: Outcome,
+}
+
+impl Record {
+    /// The time from the first byte of the request until a worker had decided the response. It
+    /// includes what the rest of the head took to arrive, and the wait for a disk permit.
+    pub fn queue_wait(&self) -> Duration {
+        self.decided.saturating_duration_since(self.arrived)
+    }
 }
 
 /// How an exchange ended.
@@ -51,6 +61,17 @@ pub enum Outcome {
     Aborted,
     /// The client took next to nothing for too long, or no disk permit came in time.
     TimedOut,
+}
+
+impl Outcome {
+    /// Its name in the JSON log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Complete => "complete",
+            Outcome::Aborted => "aborted",
+            Outcome::TimedOut => "timed-out",
+        }
+    }
 }
 
 /// Observes exchanges. Workers and pollers call it, so it must not block.
@@ -88,6 +109,7 @@ impl Recording {
             sent: 0,
             range: response.part(),
             arrived,
+            decided: Instant::now(),
             first_byte: None,
             outcome: Outcome::Aborted,
         };

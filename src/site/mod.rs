@@ -160,6 +160,12 @@ impl Site {
         Ok(site)
     }
 
+    /// Has every mount of the content folder scanned again, each on a thread of its own.
+    pub fn rescan(&self) {
+        self.0.scans().demand_all();
+        self.0.start_due_scans();
+    }
+
     /// Lists the folder with this normalised path relative to the content folder, also where links
     /// to folders are on the path. It knows only the spelling that a folder lists, and never asks
     /// the file system.

@@ -5,6 +5,7 @@ mod case;
 mod command;
 mod hostile;
 mod keep_alive;
+mod logs;
 mod output;
 mod overload;
 mod pages;

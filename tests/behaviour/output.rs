@@ -208,13 +208,13 @@ fn after_each_time_that_the_disk_was_full_the_access_log_goes_on_with_whole_line
     // The last page of the log has room for some lines and part of one.
     disk.fill();
     ask(100);
-    server.wait_for_diagnostic("access-log: cannot write, will try again: No space left on device");
+    server.wait_for_diagnostic("access-log: cannot write to standard output, will try again: No space left on device");
     disk.make_room();
     ask(1);
     wait_until("the log goes on", || has_line(101));
     disk.fill();
     ask(100);
-    server.wait_for_diagnostic("access-log: cannot write, will try again: No space left on device");
+    server.wait_for_diagnostic("access-log: cannot write to standard output, will try again: No space left on device");
     disk.make_room();
     server.signal(Signal::TERM);
     assert_eq!(server.wait().code(), Some(0));

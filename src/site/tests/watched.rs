@@ -272,3 +272,16 @@ fn a_content_folder_that_vanishes_and_comes_back_is_listed() {
     fs::rename(outside.path().join("next"), &content).expect("it is renamed");
     watched.wait_for_list("", "four");
 }
+
+#[test]
+fn a_rescan_finds_what_no_watch_has_told_of() {
+    let content = tempfile::tempdir().expect("a temporary folder");
+    let path = content.path().join("a.mp4");
+    fs::write(&path, "").expect("a file");
+    // Nothing watches it.
+    let site = Site::scan(content.path(), AccessRules::new([]).expect("no further folders")).expect("it opens");
+    fs::remove_file(&path).expect("it is there");
+    assert_eq!(list(&site, ""), "a.mp4");
+    site.rescan();
+    wait_until("", || list(&site, ""));
+}
