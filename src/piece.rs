@@ -26,6 +26,17 @@ impl Piece {
         }
     }
 
+    /// The part of it at these positions, which must lie in it.
+    pub fn part(&self, part: Range<u64>) -> Self {
+        match self {
+            Piece::Memory(memory, bytes) => {
+                let part = bytes.start + part.start as usize..bytes.start + part.end as usize;
+                Piece::Memory(Arc::clone(memory), part)
+            }
+            Piece::File(bytes) => Piece::File(bytes.start + part.start..bytes.start + part.end),
+        }
+    }
+
     /// Removes up to `count` bytes from its front, and returns how many.
     pub fn advance(&mut self, count: u64) -> u64 {
         let count = count.min(self.length());

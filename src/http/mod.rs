@@ -31,4 +31,4 @@ pub use query::Query;
 pub use response::{Representation, Response};
 pub use segment::Segment;
 pub use status::{Refusal, Status};
-pub use validators::Validators;
+pub use validators::{Validators, ViewTag};

@@ -123,6 +123,12 @@ impl Path {
         &self.relative
     }
 
+    /// The path of an entry of this folder, whose name has no slash and is no dot segment.
+    pub fn entry(&self, name: &[u8]) -> Self {
+        let slash = if self.relative.is_empty() { &b""[..] } else { b"/" };
+        Path { relative: [&self.relative, slash, name].concat(), folder: false }
+    }
+
     /// The last segment; empty for the content folder itself.
     pub fn name(&self) -> &[u8] {
         self.relative.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
