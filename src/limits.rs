@@ -139,9 +139,24 @@ pub const GENERATED_MAX: usize = 128 * 1024 * 1024;
 /// 100 KiB; the WebVTT has up to five times the bytes.
 pub const SUBTITLES_MAX: u64 = 4 * 1024 * 1024;
 
+/// Bytes of all views of files that are under way or kept; beyond it unused ones make room, and
+/// further ones are answered 503. The index of a film of two hours takes some 3 MiB.
+pub const VIEWS_MAX: usize = 64 * 1024 * 1024;
+
 /// Bytes that are read of a file to describe it, at most. Films need some 100 KiB, those with long
 /// lists of chapters some 500.
 pub const DESCRIPTION_READ_MAX: u64 = 4 * 1024 * 1024;
+
+/// Files of a page that are described even while another worker describes those of a page; only one
+/// at once describes more, so that the others serve files meanwhile. Most folders have fewer.
+pub const DESCRIBED_BESIDE_OTHERS: usize = 32;
+
+/// How long describing the files of a page may take: too short for a person to notice. A file in
+/// the page cache takes some 0.1 ms, one on a hard disk some 30.
+pub const DESCRIBE_TIME: Duration = Duration::from_millis(100);
+
+/// The same for programs, which do not ask again for what is missing.
+pub const DESCRIBE_TIME_FOR_PROGRAMS: Duration = Duration::from_secs(1);
 
 /// Bytes of all descriptions that are kept; beyond it any others make room. A film takes some 500.
 pub const DESCRIPTIONS_MAX: usize = 16 * 1024 * 1024;

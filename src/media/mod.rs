@@ -4,7 +4,7 @@
 //! [`source`] (bytes that are read in blocks and within limits), [`description`] (what a file is),
 //! `describe` (by its bytes), [`sidecar`] (which names in a folder belong to a film), `language`
 //! (what their tags mean), [`subtitles`] (SubRip to WebVTT), `cue_text` (the markup within),
-//! `charset` (the characters of a text file).
+//! `charset` (the characters of a text file), [`view`] (a film with some bytes changed).
 
 mod charset;
 mod cue_text;
@@ -14,6 +14,7 @@ mod language;
 pub mod sidecar;
 pub mod source;
 pub mod subtitles;
+pub mod view;
 
 pub use describe::describe;
 pub use description::Description;

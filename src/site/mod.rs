@@ -7,8 +7,8 @@
 //! (what may block, and which permit it needs), `watch` and `watches` (changes, and mounts that
 //! come and go), `scan`, `scan_thread`, `pass` and `read_folder` (from there into the index),
 //! `file_cache` (small files in memory), `validation` (whether they have changed), `content` (the
-//! bytes of a resource, as pieces), `media_type` (Content-Type), `file_id` and `descriptions` (what
-//! is known of the media files).
+//! bytes of a resource, as pieces), `views` (files with some bytes changed), `media_type`
+//! (Content-Type), `file_id` and `descriptions` (what is known of the media files).
 
 use std::io;
 use std::path::PathBuf;
@@ -21,6 +21,8 @@ use crate::http::response::Field;
 use crate::http::target::Path;
 use crate::http::{Refusal, Representation, Status, Validators};
 use crate::media::Description;
+use crate::media::view::Changes;
+use crate::piece::Piece;
 
 mod access_rules;
 mod confidential;
@@ -43,6 +45,7 @@ mod scan;
 mod scan_thread;
 mod spelling;
 mod validation;
+mod views;
 mod walk;
 mod watch;
 mod watches;
@@ -55,6 +58,8 @@ pub use file_system::{FileSystem, Kind};
 pub use folder::{EntryKind, Folder, FolderEntry};
 pub use index::{Index, Listing};
 pub use root::Lookup;
+pub use validation::Version;
+pub use views::FileView;
 
 use access_rules::MISSING;
 use descriptions::Descriptions;
@@ -63,6 +68,7 @@ use file_id::modified;
 use root::Failure;
 use rules::Rules;
 use scan::Scans;
+use views::Views;
 
 /// The index page of a folder.
 const FOLDER_PAGE: &[u8] = b"index.html";
@@ -78,6 +84,7 @@ struct Shared {
     access_rules: AccessRules,
     cache: FileCache,
     descriptions: Descriptions,
+    views: Views,
     scans: Mutex<Scans>,
 }
 
@@ -140,6 +147,7 @@ impl Site {
             access_rules,
             cache: FileCache::new(),
             descriptions: Descriptions::default(),
+            views: Views::default(),
             scans: Mutex::default(),
         }))
     }
@@ -193,6 +201,17 @@ impl Site {
     /// Keeps what is known of a file.
     pub fn keep_description(&self, file: FileId, description: Arc<Description>) {
         self.0.descriptions.keep(file, description);
+    }
+
+    /// The view of a file in this version, if it has been made and is still there.
+    pub fn view(&self, file: Version, changes: Changes) -> Option<Arc<FileView>> {
+        self.0.views.get(file, changes)
+    }
+
+    /// Makes the view of a file in this version from its pieces. None if the views in use take too
+    /// much memory.
+    pub fn add_view(&self, file: Version, changes: Changes, pieces: Vec<Piece>) -> Option<Arc<FileView>> {
+        self.0.views.add(file, changes, pieces, SystemTime::now())
     }
 
     /// The file system of the content folder.

@@ -19,7 +19,7 @@ fn find(site: &Site, target: &str) -> String {
     let Ok(Target { path, .. }) = target::parse(target.as_bytes()) else { panic!("{target} is a path") };
     match find_with_permits(site, &path) {
         Ok(Found::File(resource)) => match resource.content {
-            Content::File(file, _) => io::read_to_string(file).expect("a text"),
+            Content::File(file, _) | Content::View(file, ..) => io::read_to_string(file).expect("a text"),
             Content::Memory(memory) => String::from_utf8(memory.to_vec()).expect("a text"),
         },
         Ok(Found::Folder) => "folder".to_string(),

@@ -17,7 +17,7 @@ use super::root::{Lookup, Root};
 use crate::limits::pinned_descriptors_max;
 
 /// Differs after every change of a file or folder: its device, inode, size, mtime and ctime.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Version {
     device: (u32, u32),
     inode: u64,
@@ -42,6 +42,15 @@ impl Version {
             modified: (found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec),
             changed: (found.stx_ctime.tv_sec, found.stx_ctime.tv_nsec),
         })
+    }
+
+    /// Whether it is that of a file of this size and modification time.
+    pub fn is_of(&self, size: u64, modified: SystemTime) -> bool {
+        let seconds = Duration::from_secs(self.modified.0.unsigned_abs());
+        let epoch = SystemTime::UNIX_EPOCH;
+        let second = if self.modified.0 < 0 { epoch.checked_sub(seconds) } else { epoch.checked_add(seconds) };
+        let time = second.and_then(|second| second.checked_add(Duration::from_nanos(self.modified.1.into())));
+        self.size == size && time == Some(modified)
     }
 
     /// Whether any later change will have a different version.

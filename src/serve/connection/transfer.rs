@@ -22,13 +22,15 @@ use crate::serve::pool::quota::Slot;
 use crate::serve::pool::send_budget;
 use crate::serve::pool::{CHUNK, ContentFile, Next, Pool, Worker};
 use crate::serve::settings::SendMethod;
-use crate::site::{Content, Kind};
+use crate::site::{Content, FileView, Kind, Version};
 
 /// What is still to be sent of a response. It is the whole state of a transfer, so any worker can
 /// resume it.
 #[derive(Debug)]
 pub(in crate::serve) struct Transfer<C> {
     file: Option<ContentFile<C>>,
+    /// What the pieces are of, if they are right only as long as the file does not change.
+    view: Option<Arc<FileView>>,
     /// What is still to be sent, starting with the response head.
     pieces: VecDeque<Piece>,
     head_length: usize,
@@ -53,31 +55,35 @@ impl<C: Send + 'static> Transfer<C> {
         let head_length = head.len();
         let mut first = head;
         let mut pieces = VecDeque::new();
+        let mut add = |piece: Piece| match piece {
+            Piece::Memory(memory, bytes) if pieces.is_empty() && bytes.len() <= COPIED_MAX => {
+                first.extend_from_slice(&memory[bytes]);
+            }
+            piece if piece.length() > 0 => pieces.push_back(piece),
+            _ => {}
+        };
         for segment in body {
-            let piece = match (segment, &content) {
-                (Segment::Text(text), _) => Piece::from(text.into_owned().into_bytes()),
-                (Segment::Bytes(bytes), Some(content)) => content.slice(bytes),
-                (Segment::Bytes(_), None) => continue,
-            };
-            match piece {
-                Piece::Memory(memory, bytes) if pieces.is_empty() && bytes.len() <= COPIED_MAX => {
-                    first.extend_from_slice(&memory[bytes]);
-                }
-                piece if piece.length() > 0 => pieces.push_back(piece),
-                _ => {}
+            match (segment, &content) {
+                (Segment::Text(text), _) => add(Piece::from(text.into_owned().into_bytes())),
+                (Segment::Bytes(bytes), Some(content)) => content.slice(bytes).for_each(&mut add),
+                (Segment::Bytes(_), None) => {}
             }
         }
         pieces.push_front(Piece::from(first));
-        let file = match content {
-            Some(Content::File(file, file_system)) => Some(ContentFile::new(file, file_system, &pool.disk)),
-            _ => None,
+        let (file, view) = match content {
+            Some(Content::File(file, file_system)) => (Some((file, file_system)), None),
+            Some(Content::View(file, file_system, view)) => (Some((file, file_system)), Some(view)),
+            Some(Content::Memory(_)) | None => (None, None),
         };
+        // With sendfile(2) bytes would be sent before it shows that they have changed.
+        let method = if view.is_some() { SendMethod::Pread } else { pool.settings.transfer };
         Transfer {
-            file,
+            file: file.map(|(file, file_system)| ContentFile::new(file, file_system, &pool.disk)),
+            view,
             pieces,
             head_length,
             sent: 0,
-            method: pool.settings.transfer,
+            method,
             is_nonblocking: false,
             send_budget: None,
         }
@@ -237,6 +243,7 @@ impl<C: Send + 'static> Transfer<C> {
                 let wanted = usize::try_from(bytes.end - bytes.start).unwrap_or(room).min(room);
                 let end = match read_at(file, &mut buffer[filled..filled + wanted], bytes.start, worker) {
                     Ok(Ok(count)) if count > 0 => {
+                        self.check_version(file)?;
                         filled += count;
                         bytes.start += count as u64;
                         continue;
@@ -250,6 +257,18 @@ impl<C: Send + 'static> Transfer<C> {
             }
         }
         Ok(filled)
+    }
+
+    /// Fails if the pieces are of another version of the file, so that no response is a mixture.
+    /// Asked after each read and before its bytes are sent.
+    fn check_version(&self, file: &File) -> Result<(), Next> {
+        match &self.view {
+            Some(view) if !Version::of(file).is_ok_and(|version| version == view.version) => {
+                log::warn!("{} changed while a view of it was sent; the answer ends early", name_of(file));
+                Err(Next::Close)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Removes the sent bytes from the pieces. Fails if the socket accepted less than it was given.

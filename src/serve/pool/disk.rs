@@ -210,6 +210,11 @@ impl<W: From<File>> ContentFile<W> {
     pub fn file_system(&self) -> FileSystem {
         self.file_system
     }
+
+    /// The file, whose close is up to the caller.
+    pub fn into_inner(mut self) -> File {
+        self.file.take().expect("it is there until it is dropped")
+    }
 }
 
 impl<W: From<File>> Deref for ContentFile<W> {
