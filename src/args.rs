@@ -70,6 +70,11 @@ pub struct Args {
     #[argh(option, arg_name = "seconds")]
     pub drain_timeout: Option<String>,
 
+    /// send films with their index in front, so that they start to play at once; downloads stay as
+    /// they are
+    #[argh(switch)]
+    pub faststart: bool,
+
     /// how files are sent: pread (through a buffer) or sendfile (moved by the kernel) (default:
     /// pread)
     #[argh(option, arg_name = "way")]

@@ -106,6 +106,7 @@ impl Config {
                     )?,
                 },
                 listing: !switch("no-listing", args.no_listing)?,
+                faststart: switch("faststart", args.faststart)?,
                 transfer: given("transfer", args.transfer).read(
                     SendMethod::Pread,
                     transfer_named,

@@ -26,7 +26,7 @@ use crate::site::{Folder, FolderEntry, Resource, Site};
 const ROOT: &str = "Library";
 
 /// The page of the folder that the target names.
-pub fn page(target: &Target, folder: &Folder, listing: &Listing, site: &Site) -> Resource {
+pub fn page(target: &Target, folder: &Folder, listing: &Listing, site: &Site, pending: usize) -> Resource {
     let path = target.path.relative();
     let choice = &listing.choice;
     let title = if path.is_empty() { ROOT.into() } else { String::from_utf8_lossy(target.path.name()) };
@@ -35,7 +35,7 @@ pub fn page(target: &Target, folder: &Folder, listing: &Listing, site: &Site) ->
         (icons::definitions())
         a .skip href="#entries" { "Skip to the entries" }
         header { (way_up(path, choice)) }
-        main #folder data-path=(data_path) {
+        main #folder data-path=(data_path) data-pending=[(pending > 0).then_some(pending)] {
             div .title {
                 h1 { (title) }
                 p { (summary(listing)) }

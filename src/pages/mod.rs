@@ -5,7 +5,7 @@
 //! shows), `folder`, `player`, `json`, `playlist`, `refusal` (the pages), `subtitles` (SubRip as
 //! WebVTT), `layout` (what the HTML pages share), `assets` (their styles and scripts).
 //!
-//! Pages are made from the index alone, so no page waits for the disk.
+//! Pages are made from the index and from what is known of the files: no page reads the disk.
 
 mod assets;
 mod folder;
@@ -28,26 +28,56 @@ pub use refusal::refusal;
 pub use subtitles::{SUBRIP, webvtt};
 pub use view::View;
 
+use std::time::Duration;
+
+use kind::Kind;
 use listing::Listing;
 
 use crate::http::Request;
 use crate::http::target::Target;
-use crate::limits::ROWS_MAX;
-use crate::site::{Folder, Resource, Site};
+use crate::limits::{DESCRIBE_TIME, DESCRIBE_TIME_FOR_PROGRAMS, ROWS_MAX};
+use crate::site::{Folder, FolderEntry, Resource, Site};
 
-/// The page of a folder, in the form that the request asks for.
+/// The page of a folder, in the form that the request asks for, before it is made.
 ///
 /// Browsers get it in pages of [`ROWS_MAX`] entries. Programs do not follow links to further pages,
 /// so one that does not ask for HTML gets all entries, unless it asks for a page.
-pub fn of_folder(request: &Request, target: &Target, folder: &Folder, site: &Site) -> Resource {
-    let query = target.query.unwrap_or_default();
-    let view = View::of_folder(request, query);
-    let is_paged = query.has("page") || view == View::Plain && view::accepts_html(request);
-    let listing = Listing::new(folder, query, if is_paged { ROWS_MAX } else { usize::MAX });
-    match view {
-        View::Playlist => playlist::of_folder(request, target, &listing),
-        View::Json => json::of_folder(&listing),
-        _ => folder::page(target, folder, &listing, site),
+pub struct FolderPage<'a> {
+    request: &'a Request<'a>,
+    target: &'a Target<'a>,
+    folder: &'a Folder,
+    view: View,
+    listing: Listing<'a>,
+}
+
+impl<'a> FolderPage<'a> {
+    pub fn new(request: &'a Request, target: &'a Target, folder: &'a Folder) -> Self {
+        let query = target.query.unwrap_or_default();
+        let view = View::of_folder(request, query);
+        let is_paged = query.has("page") || view == View::Plain && view::accepts_html(request);
+        let listing = Listing::new(folder, query, if is_paged { ROWS_MAX } else { usize::MAX });
+        FolderPage { request, target, folder, view, listing }
+    }
+
+    /// The files of which it says what is in them, in the order in which it shows them.
+    pub fn shown_files(&self) -> impl Iterator<Item = &'a FolderEntry> {
+        let may_be_media = |kind| !matches!(kind, Kind::Folder | Kind::Text);
+        self.listing.rows.iter().copied().filter(move |entry| may_be_media(Kind::of(entry)))
+    }
+
+    /// How long describing these may take.
+    pub fn time_to_describe(&self) -> Duration {
+        if self.view == View::Plain { DESCRIBE_TIME } else { DESCRIBE_TIME_FOR_PROGRAMS }
+    }
+
+    /// Makes it with what the site knows of the files. Its script learns how many of them are
+    /// `pending`: not described yet.
+    pub fn render(&self, site: &Site, pending: usize) -> Resource {
+        match self.view {
+            View::Playlist => playlist::of_folder(self.request, self.target, &self.listing),
+            View::Json => json::of_folder(&self.listing),
+            _ => folder::page(self.target, self.folder, &self.listing, site, pending),
+        }
     }
 }
 

@@ -76,6 +76,7 @@ impl Harness {
             drain_timeout: second,
             parts: Parts { policy: PartPolicy::Always, size: Bytes(PART) },
             listing: true,
+            faststart: false,
             transfer: SendMethod::Pread,
             cors: None,
         };

@@ -24,6 +24,8 @@ pub struct Settings {
     pub parts: Parts,
     /// Whether there are pages that list folders and play files.
     pub listing: bool,
+    /// Whether films are sent with their index in front unless they are downloaded.
+    pub faststart: bool,
     pub transfer: SendMethod,
     /// Origins whose web pages may play what is served.
     pub cors: Option<Cors>,

@@ -76,6 +76,7 @@ fn observed_pool_with(
         drain_timeout: second,
         parts: Parts { policy: PartPolicy::Always, size: Bytes(100) },
         listing: true,
+        faststart: false,
         transfer: SendMethod::Pread,
         cors: None,
     };

@@ -103,6 +103,6 @@ fn folder_of_10_000(bencher: Bencher, target: &str) {
     let Ok(Listing::Read(folder)) = site.list(b"") else { panic!("it is read") };
     with_request(format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes(), |request| {
         let target = target::parse(request.target).expect("a path");
-        bencher.bench_local(|| pages::of_folder(request, &target, &folder, &site));
+        bencher.bench_local(|| pages::FolderPage::new(request, &target, &folder).render(&site, 0));
     });
 }

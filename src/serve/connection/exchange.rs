@@ -4,18 +4,18 @@ use std::time::{Duration, Instant, SystemTime};
 
 use socket2::Socket;
 
-use super::file_read::read_whole;
+use super::find::find;
 use super::transfer::Transfer;
 use crate::http::framing::{self, Discard};
 use crate::http::range::Parts;
-use crate::http::target::{self, Path, Target};
+use crate::http::target;
 use crate::http::{Method, Refusal, Request, Response, Status, head};
-use crate::limits::{CACHED_FILE_MAX, LINGER_TIME, ROWS_MAX, STALL_PROGRESS, SUBTITLES_MAX};
+use crate::limits::{CACHED_FILE_MAX, LINGER_TIME, STALL_PROGRESS};
 use crate::ops::record::{Outcome, Peer, Record, Recording};
-use crate::pages::{self, SUBRIP, View};
+use crate::pages;
 use crate::serve::pool::quota::Slot;
-use crate::serve::pool::{DiskPermit, Next, Pool, Worker};
-use crate::site::{Content, Found, Listing, Lookup, NotFound, Resource, WouldBlock};
+use crate::serve::pool::{Next, Pool, Worker};
+use crate::site::{Content, Found, NotFound, WouldBlock};
 
 /// A response being sent.
 #[derive(Debug)]
@@ -181,105 +181,4 @@ fn response<C: Send + 'static>(
         Err(NotFound::Refused(refusal)) => (Response::refusal(refusal), None),
     };
     Ok(if request.method == Method::Head { (response.without_body(), None) } else { (response, content) })
-}
-
-/// Finds what a target names: a file, or the page that stands for it or for a folder.
-fn find<C: Send + 'static>(
-    request: &Request,
-    target: &Target,
-    arrived: Instant,
-    worker: &mut Worker<C>,
-) -> Result<Found, NotFound> {
-    let pool = worker.pool;
-    if let Some(asset) = pages::asset(target.path.relative()).filter(|_| pool.settings.listing) {
-        return Ok(Found::File(asset));
-    }
-    let query = target.query.unwrap_or_default();
-    let is_listed = target.path.folder() && pool.settings.listing;
-    // Also where an index.html stands for the folder, as that is no form of the listing.
-    if is_listed && View::asks_for_entries(query) {
-        return list(request, target, pool);
-    }
-    let found = match find_file(&target.path, arrived, worker) {
-        Err(NotFound::Refused(refusal)) if refusal.status == Status::NotFound && is_listed => {
-            return list(request, target, pool);
-        }
-        found => found?,
-    };
-    let view = View::of_file(query);
-    match found {
-        Found::File(resource) if view == View::Subtitles && resource.representation.content_type == SUBRIP => {
-            subtitles(resource, worker)
-        }
-        Found::File(resource) if matches!(view, View::Play | View::Playlist) && pool.settings.listing => {
-            let page = match pool.site.list(target.path.parent()) {
-                Ok(Listing::Read(folder)) => {
-                    let _slot = may_generate(view == View::Play && folder.entries().len() > ROWS_MAX, pool)?;
-                    pages::of_file(view, request, target, &folder, &pool.site)
-                }
-                _ => None,
-            };
-            Ok(Found::File(page.unwrap_or_else(|| view.of(resource, target))))
-        }
-        Found::File(resource) => Ok(Found::File(view.of(resource, target))),
-        Found::Folder => Ok(Found::Folder),
-    }
-}
-
-/// Lists the folder that a target names.
-fn list<C: Send + 'static>(request: &Request, target: &Target, pool: &Pool<C>) -> Result<Found, NotFound> {
-    match pool.site.list(target.path.relative())? {
-        Listing::Read(folder) => {
-            let _slot = may_generate(folder.entries().len() > ROWS_MAX, pool)?;
-            Ok(Found::File(pages::of_folder(request, target, &folder, &pool.site)))
-        }
-        Listing::StillReading => Err(Refusal::STILL_READING.into()),
-    }
-}
-
-/// Lets one worker at once make what takes long, so that the others serve files meanwhile.
-fn may_generate<C: Send + 'static>(is_large: bool, pool: &Pool<C>) -> Result<Option<Slot>, Refusal> {
-    if !is_large {
-        return Ok(None);
-    }
-    pool.generating.try_take(1).map(Some).ok_or(Refusal::TOO_MANY_PAGES)
-}
-
-/// Looks up a file, with a disk permit if it needs one. Fails if none is free.
-fn find_file<C: Send + 'static>(path: &Path, arrived: Instant, worker: &mut Worker<C>) -> Result<Found, NotFound> {
-    let mut needed = worker.disk_permit.as_ref().map(DiskPermit::file_system);
-    loop {
-        let lookup = match needed {
-            Some(file_system) => {
-                worker.try_block_on(file_system)?;
-                Lookup::MayBlock(file_system)
-            }
-            None => Lookup::CachedOnly,
-        };
-        match worker.pool.site.find(path, arrived, lookup) {
-            Err(NotFound::WouldBlock(WouldBlock(file_system))) => needed = Some(file_system),
-            found => return found,
-        }
-    }
-}
-
-const TOO_LARGE: Refusal =
-    Refusal::keep_alive(Status::NotFound, "The file is larger than 4 MiB, so it is not taken for subtitles.");
-
-/// Bytes that the subtitles of a film have at most, usually; they are converted within 5 ms.
-const SUBTITLES_USUAL: u64 = 256 * 1024;
-
-/// The subtitles of a file as WebVTT. Like a lookup it may need a disk permit.
-fn subtitles<C: Send + 'static>(file: Resource, worker: &mut Worker<C>) -> Result<Found, NotFound> {
-    let size = file.representation.validators.size();
-    if size > SUBTITLES_MAX {
-        return Err(TOO_LARGE.into());
-    }
-    match read_whole(file.content, size as usize, worker)? {
-        Ok(bytes) => {
-            let _slot = may_generate(size > SUBTITLES_USUAL, worker.pool)?;
-            Ok(Found::File(pages::webvtt(&bytes)))
-        }
-        Err(_) => Err(Refusal::keep_alive(Status::InternalServerError, "The file cannot be read.").into()),
-    }
 }

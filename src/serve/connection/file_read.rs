@@ -10,8 +10,9 @@ use std::sync::Arc;
 use rustix::fs::{CWD, readlinkat};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
+use crate::media::source::Source;
 use crate::serve::pool::{ContentFile, Pool, Worker};
-use crate::site::{Content, Kind, WouldBlock};
+use crate::site::{Content, FileView, Kind, WouldBlock};
 
 /// The path of an open file for log messages, from proc(5).
 pub(in crate::serve) fn name_of(file: &File) -> String {
@@ -72,6 +73,81 @@ pub(in crate::serve) fn read_at<C: Send + 'static>(
     }
 }
 
+/// Content that is read before the response begins.
+pub(in crate::serve) enum Opened<C> {
+    File(ContentFile<C>),
+    Memory(Arc<Vec<u8>>),
+}
+
+/// A file as those read it that know nothing of disk permits.
+struct FileSource<'a, 'w, C> {
+    file: &'a ContentFile<C>,
+    size: u64,
+    worker: &'a mut Worker<'w, C>,
+    /// Why a read failed, if it needs a permit and none is free.
+    would_block: Option<WouldBlock>,
+}
+
+impl<C: Send + 'static> Opened<C> {
+    pub fn new(content: Content, pool: &Pool<C>) -> Self {
+        match content {
+            Content::File(file, file_system) | Content::View(file, file_system, _) => {
+                Opened::File(ContentFile::new(file, file_system, &pool.disk))
+            }
+            Content::Memory(bytes) => Opened::Memory(bytes),
+        }
+    }
+
+    pub fn into_content(self) -> Content {
+        match self {
+            Opened::File(file) => {
+                let file_system = file.file_system();
+                Content::File(file.into_inner(), file_system)
+            }
+            Opened::Memory(bytes) => Content::Memory(bytes),
+        }
+    }
+
+    /// A view of the file. Memory has none.
+    pub fn into_view(self, view: Arc<FileView>) -> Content {
+        match self.into_content() {
+            Content::File(file, file_system) => Content::View(file, file_system, view),
+            memory => memory,
+        }
+    }
+
+    /// Lets `read` read the content, which has this many bytes. Fails if that needs a disk permit
+    /// and none is free.
+    pub fn with_source<T>(
+        &self,
+        size: u64,
+        worker: &mut Worker<C>,
+        read: impl FnOnce(&mut dyn Source) -> T,
+    ) -> Result<T, WouldBlock> {
+        match self {
+            Opened::File(file) => {
+                let mut source = FileSource { file, size, worker, would_block: None };
+                let result = read(&mut source);
+                source.would_block.map_or(Ok(result), Err)
+            }
+            Opened::Memory(bytes) => Ok(read(&mut &***bytes)),
+        }
+    }
+}
+
+impl<C: Send + 'static> Source for FileSource<'_, '_, C> {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_at(&mut self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        read_at(self.file, buffer, position, self.worker).unwrap_or_else(|would_block| {
+            self.would_block = Some(would_block);
+            Err(io::ErrorKind::WouldBlock.into())
+        })
+    }
+}
+
 /// Reads a content of this many bytes; fewer if its file became shorter. A disk that fails is
 /// logged.
 pub(in crate::serve) fn read_whole<C: Send + 'static>(
@@ -79,9 +155,9 @@ pub(in crate::serve) fn read_whole<C: Send + 'static>(
     size: usize,
     worker: &mut Worker<C>,
 ) -> Result<io::Result<Arc<Vec<u8>>>, WouldBlock> {
-    let file = match content {
-        Content::Memory(bytes) => return Ok(Ok(bytes)),
-        Content::File(file, file_system) => ContentFile::new(file, file_system, &worker.pool.disk),
+    let file = match Opened::new(content, worker.pool) {
+        Opened::Memory(bytes) => return Ok(Ok(bytes)),
+        Opened::File(file) => file,
     };
     let mut bytes = vec![0; size];
     let mut filled = 0;

@@ -1,8 +1,9 @@
 //! The life of a connection.
 //!
-//! `exchange` (a request and its response), `transfer` and `file_read` (the bytes of a response),
-//! `receive` and `read_buffer` (the bytes of a request), `deadlines` (how long to wait for a
-//! client).
+//! `exchange` (a request and its response), `find` (what a target leads to), `views` (files with
+//! some bytes changed), `describe` (what the files on a page are), `lookup`, `file_read` and
+//! `transfer` (the bytes of a response), `receive` and `read_buffer` (the bytes of a request),
+//! `deadlines` (how long to wait for a client).
 //!
 //! A worker calls [`Connection::run`], which goes from state to state until the connection must
 //! wait, its quantum is spent, or it ends:
@@ -30,11 +31,15 @@ use crate::limits::{LINGER_BYTES_MAX, LINGER_TIME};
 use crate::ops::record::{Peer, Recording};
 
 mod deadlines;
+mod describe;
 pub(in crate::serve) mod exchange;
 mod file_read;
+mod find;
+mod lookup;
 pub(in crate::serve) mod read_buffer;
 mod receive;
 pub(in crate::serve) mod transfer;
+mod views;
 
 use exchange::Then;
 use read_buffer::ReadBuffer;

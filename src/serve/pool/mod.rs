@@ -142,6 +142,8 @@ pub(in crate::serve) struct Pool<C> {
     pub generated: Arc<Quota>,
     /// Workers that make a page of a large folder, or large subtitles.
     pub generating: Arc<Quota>,
+    /// Workers that describe many files.
+    pub describing: Arc<Quota>,
     pub send_queues: SendQueues,
     /// To the thread that runs the server.
     pub events: Sender<Event>,
@@ -209,6 +211,7 @@ impl<C: Send + 'static> Pool<C> {
             unfinished_heads: Quota::new(UNFINISHED_HEADS_MAX),
             generated: Quota::new(GENERATED_MAX),
             generating: Quota::new(1),
+            describing: Quota::new(1),
             send_queues: SendQueues::new(),
             events,
             sender,
