@@ -2,7 +2,7 @@
 //! bytes that they are given, no I/O of their own.
 //!
 //! [`source`] (bytes that are read in blocks and within limits), [`description`] (what a file is),
-//! `describe` (by its bytes), [`sidecar`] (which names in a folder belong to a film), `language`
+//! `describe` (by its bytes), `signature` (its format by the first of them), [`sidecar`] (which names in a folder belong to a film), `language`
 //! (what their tags mean), [`subtitles`] (SubRip to WebVTT), `cue_text` (the markup within),
 //! `charset` (the characters of a text file), [`view`] (a film with some bytes changed).
 
@@ -12,6 +12,7 @@ mod describe;
 pub mod description;
 mod language;
 pub mod sidecar;
+mod signature;
 pub mod source;
 pub mod subtitles;
 pub mod view;

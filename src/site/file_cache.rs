@@ -211,7 +211,7 @@ impl FileCache {
 }
 
 /// Reads from the page cache alone.
-fn read_cached(file: &File, content: &mut [u8]) -> io::Result<usize> {
+pub fn read_cached(file: &File, content: &mut [u8]) -> io::Result<usize> {
     Ok(preadv2(file, &mut [IoSliceMut::new(content)], 0, ReadWriteFlags::NOWAIT)?)
 }
 

@@ -8,7 +8,7 @@
 //! come and go), `scan`, `scan_thread`, `pass` and `read_folder` (from there into the index),
 //! `file_cache` (small files in memory), `validation` (whether they have changed), `content` (the
 //! bytes of a resource, as pieces), `views` (files with some bytes changed), `media_type`
-//! (Content-Type), `file_id` and `descriptions` (what is known of the media files).
+//! and `first_bytes` (Content-Type), `file_id` and `descriptions` (what is known of the media files).
 
 use std::io;
 use std::path::PathBuf;
@@ -31,6 +31,7 @@ mod descriptions;
 mod file_cache;
 mod file_id;
 mod file_system;
+mod first_bytes;
 mod folder;
 mod index;
 mod links;
@@ -283,7 +284,13 @@ impl Shared {
         if !metadata.is_file() {
             return Err(MISSING.into());
         }
-        let content_type = media_type::of(relative);
+        let content_type = match media_type::by_name(relative) {
+            Some(content_type) => content_type,
+            None => {
+                let first = first_bytes::read(&opened.file, opened.file_system, lookup).map_err(WouldBlock)?;
+                media_type::by_content(&first).unwrap_or(media_type::UNKNOWN).into()
+            }
+        };
         let validators = Validators::File { size: metadata.len(), modified: modified(&metadata) };
         let representation = Representation { validators, content_type, fields: Vec::new() };
         if opened.real_path.is_none() && opened.is_on_root_mount {
