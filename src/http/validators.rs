@@ -58,7 +58,7 @@ impl Validators {
     }
 
     /// A strong entity tag. A file's consists of its size and its modification time in nanoseconds,
-    /// so replicas of a folder agree. A view has the tag of its file with a suffix, such as `-a2f.1`.
+    /// so replicas of a folder agree. A view has that of its file with a suffix, as `-a2f.1`.
     pub fn entity_tag(&self) -> String {
         let mut tag = String::with_capacity(32);
         self.write_entity_tag(&mut tag);

@@ -25,6 +25,7 @@ mod connection;
 mod generated;
 mod records;
 mod subtitles;
+mod views;
 
 /// Serves a folder with `a.txt` on two workers while the test runs.
 fn serving(test: impl FnOnce(SocketAddr, &Pool)) {
