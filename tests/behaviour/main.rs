@@ -19,3 +19,4 @@ mod subtitles;
 #[path = "../support/mod.rs"]
 mod support;
 mod timeouts;
+mod views;
