@@ -274,6 +274,13 @@ const ELSEWHERE: &[(u32, &str, &str)] = &[
     (42, "tests/behaviour/keep_alive.rs", "clients_that_vanish_leave_nothing_behind"),
     (43, "tests/behaviour/timeouts.rs", "a_reader_that_takes_little_by_little_is_served_to_the_end"),
     (43, "tests/behaviour/slow_clients.rs", "one_worker_serves_beside_idle_silent_slow_and_paused_clients"),
+    (79, "src/http/validators.rs", "no_view_has_the_tag_of_another_or_of_its_file"),
+    (79, "tests/behaviour/views.rs", "an_audio_track_is_chosen_by_a_few_bytes_on_the_way_out"),
+    (79, "tests/behaviour/views.rs", "the_index_of_a_film_is_moved_to_its_front"),
+    (80, "src/serve/tests/views.rs", "a_view_ends_where_its_file_changes"),
+    (81, "tests/behaviour/views.rs", "what_has_no_such_view_says_why"),
+    (81, "tests/behaviour/views.rs", "where_faststart_is_of_no_use_the_file_is_sent_as_it_is"),
+    (82, "tests/behaviour/views.rs", "media_is_known_by_its_content_where_its_name_says_nothing"),
 ];
 
 const NONE: &[(u32, &str)] = &[
