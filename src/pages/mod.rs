@@ -61,8 +61,12 @@ impl<'a> FolderPage<'a> {
 
     /// The files of which it says what is in them, in the order in which it shows them.
     pub fn shown_files(&self) -> impl Iterator<Item = &'a FolderEntry> {
-        let may_be_media = |kind| !matches!(kind, Kind::Folder | Kind::Text);
-        self.listing.rows.iter().copied().filter(move |entry| may_be_media(Kind::of(entry)))
+        let may_be_media = |entry: &&FolderEntry| match Kind::of(entry) {
+            Kind::Film | Kind::Music | Kind::Picture => true,
+            Kind::Other => entry.content_type() == "application/octet-stream",
+            Kind::Folder | Kind::Text => false,
+        };
+        self.listing.rows.iter().copied().filter(may_be_media)
     }
 
     /// How long describing these may take.
