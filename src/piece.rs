@@ -26,6 +26,15 @@ impl Piece {
         }
     }
 
+    /// Whether these pieces are a file of this size, from its first byte to its last.
+    pub fn are_the_file(pieces: &[Self], size: u64) -> bool {
+        match pieces {
+            [] => size == 0,
+            [Piece::File(bytes)] => *bytes == (0..size),
+            _ => false,
+        }
+    }
+
     /// The part of it at these positions, which must lie in it.
     pub fn part(&self, part: Range<u64>) -> Self {
         match self {

@@ -41,7 +41,7 @@ impl FileView {
 
     /// Whether it is the file itself.
     pub fn is_the_file(&self) -> bool {
-        self.pieces == [Piece::File(0..self.version.size)]
+        Piece::are_the_file(&self.pieces, self.version.size)
     }
 
     /// Size in bytes.

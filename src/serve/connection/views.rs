@@ -67,7 +67,7 @@ fn changed<C: Send + 'static>(file: Resource, changes: Changes, worker: &mut Wor
     let (content, size) = match opened {
         Opened::Memory(ref bytes) => {
             let pieces = make(&opened, file_size, &changes, worker)?;
-            if pieces == [Piece::File(0..file_size)] {
+            if Piece::are_the_file(&pieces, file_size) {
                 return Ok(Resource { content: opened.into_content(), representation, is_whole });
             }
             let bytes = joined(&pieces, bytes);
