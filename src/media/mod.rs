@@ -2,8 +2,8 @@
 //! bytes that they are given, no I/O of their own.
 //!
 //! [`source`] (bytes that are read in blocks and within limits), [`description`] (what a file is),
-//! `describe` (by its bytes), `signature` (its format by the first of them), [`sidecar`] (which names
-//! in a folder belong to a film), `language` (what their tags mean), [`subtitles`] (SubRip to
+//! `describe` (by its bytes), `signature` (its format by the first of them), [`sidecar`] (which
+//! names in a folder belong to a film), `language` (what their tags mean), [`subtitles`] (SubRip to
 //! WebVTT), `cue_text` (the markup within), `charset` (the characters of a text file), [`view`] (a
 //! film with some bytes changed).
 
