@@ -7,8 +7,8 @@
 //! (what may block, and which permit it needs), `watch` and `watches` (changes, and mounts that
 //! come and go), `scan`, `scan_thread`, `pass` and `read_folder` (from there into the index),
 //! `file_cache` (small files in memory), `validation` (whether they have changed), `content` (the
-//! bytes of a resource, as pieces), `views` (files with some bytes changed), `media_type`
-//! and `first_bytes` (Content-Type), `file_id` and `descriptions` (what is known of the media files).
+//! bytes of a resource, as pieces), `views` (files with some bytes changed), `media_type` and
+//! `first_bytes` (Content-Type), `file_id` and `descriptions` (what is known of the media files).
 
 use std::io;
 use std::path::PathBuf;
