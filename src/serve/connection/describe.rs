@@ -14,15 +14,15 @@ use crate::pages::FolderPage;
 use crate::serve::pool::Worker;
 use crate::site::{FileId, FolderEntry, Found, NotFound, WouldBlock};
 
-/// Describes the files that a page of this folder shows, as far as its time goes, and returns how
-/// many are left. Fails if that needs a disk permit and none is free; what is described by then is
-/// kept for the next attempt.
+/// Describes the files that a page of this folder shows, as far as its time and the disk permits
+/// go, and returns how many are left. The page does not wait for a permit: its names are known, and
+/// the disk may hang.
 pub(super) fn describe_shown<C: Send + 'static>(
     page: &FolderPage,
     folder: &Path,
     arrived: Instant,
     worker: &mut Worker<C>,
-) -> Result<usize, WouldBlock> {
+) -> usize {
     let pool = worker.pool;
     let unknown: Vec<_> =
         page.shown_files().filter(|entry| pool.site.description(&entry.file_id()).is_none()).collect();
@@ -30,25 +30,34 @@ pub(super) fn describe_shown<C: Send + 'static>(
     if unknown.len() > DESCRIBED_BESIDE_OTHERS {
         slot = pool.describing.try_take(1);
         if slot.is_none() {
-            return Ok(unknown.len());
+            return unknown.len();
         }
     }
     let until = Instant::now() + page.time_to_describe();
     for (described, entry) in unknown.iter().enumerate() {
-        if Instant::now() > until {
-            return Ok(unknown.len() - described);
-        }
-        match find_file(&folder.entry(&entry.name), arrived, worker) {
-            Ok(Found::File(file)) => {
-                describe(&Opened::new(file.content, pool), &file.representation.validators, entry, worker)?;
-            }
-            Err(NotFound::WouldBlock(would_block)) => return Err(would_block),
-            // The folder has changed since it was read.
-            Ok(Found::Folder) | Err(NotFound::Refused(_)) => {}
+        if Instant::now() > until || describe_entry(entry, folder, arrived, worker).is_err() {
+            return unknown.len() - described;
         }
     }
     drop(slot);
-    Ok(0)
+    0
+}
+
+fn describe_entry<C: Send + 'static>(
+    entry: &FolderEntry,
+    folder: &Path,
+    arrived: Instant,
+    worker: &mut Worker<C>,
+) -> Result<(), WouldBlock> {
+    match find_file(&folder.entry(&entry.name), arrived, worker) {
+        Ok(Found::File(file)) => {
+            let opened = Opened::new(file.content, worker.pool);
+            describe(&opened, &file.representation.validators, entry, worker)
+        }
+        Err(NotFound::WouldBlock(would_block)) => Err(would_block),
+        // The folder has changed since it was read.
+        Ok(Found::Folder) | Err(NotFound::Refused(_)) => Ok(()),
+    }
 }
 
 /// Describes the file of an entry unless it is described, or is another than the entry says. A file

@@ -89,7 +89,7 @@ fn list<C: Send + 'static>(
             let slot = may_generate(is_large, pool)?;
             let page = FolderPage::new(request, target, &folder);
             drop(slot);
-            let pending = describe::describe_shown(&page, &target.path, arrived, worker)?;
+            let pending = describe::describe_shown(&page, &target.path, arrived, worker);
             let _slot = may_generate(is_large, pool)?;
             Ok(Found::File(page.render(&pool.site, pending)))
         }
