@@ -160,3 +160,6 @@ pub const DESCRIBE_TIME_FOR_PROGRAMS: Duration = Duration::from_secs(1);
 
 /// Bytes of all descriptions that are kept; beyond it any others make room. A film takes some 500.
 pub const DESCRIPTIONS_MAX: usize = 16 * 1024 * 1024;
+
+/// Boxes of an MP4 file that are looked at to describe or change it, at most. Films have some 100.
+pub const BOXES_MAX: usize = 10_000;

@@ -2,16 +2,17 @@
 //! bytes that they are given, no I/O of their own.
 //!
 //! [`source`] (bytes that are read in blocks and within limits), [`description`] (what a file is),
-//! `describe` (by its bytes), `signature` (its format by the first of them), [`sidecar`] (which
-//! names in a folder belong to a film), `language` (what their tags mean), [`subtitles`] (SubRip to
-//! WebVTT), `cue_text` (the markup within), `charset` (the characters of a text file), [`view`] (a
-//! film with some bytes changed).
+//! `describe` (by its bytes): `signature` (the format), then `mp4`, [`view`] (what is changed on
+//! the way out), [`sidecar`] (which names in a folder belong to a film), `language` (what their
+//! tags mean), [`subtitles`] (SubRip to WebVTT), `cue_text` (the markup within), `charset` (the
+//! characters of a text file).
 
 mod charset;
 mod cue_text;
 mod describe;
 pub mod description;
 mod language;
+mod mp4;
 pub mod sidecar;
 mod signature;
 pub mod source;
