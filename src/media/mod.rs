@@ -2,12 +2,13 @@
 //! bytes that they are given, no I/O of their own.
 //!
 //! [`source`] (bytes that are read in blocks and within limits), [`description`] (what a file is),
-//! `describe` (by its bytes): `signature` (the format), then `mp4`, [`view`] (what is changed on
-//! the way out), [`sidecar`] (which names in a folder belong to a film), `language` (what their
-//! tags mean), [`subtitles`] (SubRip to WebVTT), `cue_text` (the markup within), `charset` (the
-//! characters of a text file).
+//! `describe` (by its bytes): `signature` (the format), then `mp4`, `codec` (what codecs are
+//! called), [`view`] (what is changed on the way out), [`sidecar`] (which names in a folder belong
+//! to a film), `language` (what their tags mean), [`subtitles`] (SubRip to WebVTT), `cue_text` (the
+//! markup within), `charset` (the characters of a text file).
 
 mod charset;
+mod codec;
 mod cue_text;
 mod describe;
 pub mod description;
