@@ -163,3 +163,16 @@ pub const DESCRIPTIONS_MAX: usize = 16 * 1024 * 1024;
 
 /// Boxes of an MP4 file that are looked at to describe or change it, at most. Films have some 100.
 pub const BOXES_MAX: usize = 10_000;
+
+/// Bytes of an index (moov) that is moved to the front of a film, at most. A film of three hours
+/// has some 5 MiB.
+pub const MOVED_INDEX_MAX: u64 = 16 * 1024 * 1024;
+
+/// Tracks of a file that are described, at most. Films on discs have up to 50.
+pub const MEDIA_TRACKS_MAX: usize = 64;
+
+/// Chapters of a file that are described, at most. Audio books have some 200.
+pub const CHAPTERS_MAX: usize = 1_000;
+
+/// Characters of a title, or of another text in a media file; what follows is cut.
+pub const MEDIA_TEXT_MAX: usize = 256;

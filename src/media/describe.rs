@@ -3,6 +3,7 @@
 use std::io;
 
 use super::description::{Description, Fault};
+use super::mp4;
 use super::source::{ReadError, Reader, Source};
 
 /// What a file is. What is wrong with it is part of the description; fails only if the source does.
@@ -13,7 +14,12 @@ pub fn describe(source: &mut dyn Source) -> io::Result<Description> {
         description.faults.push(Fault::Empty);
         return Ok(description);
     }
-    match reader.array::<1>(0) {
+    let mut first = [0; 8];
+    let read = reader.read_exact(&mut first, 0).and_then(|()| match mp4::is_mp4(&first) {
+        true => mp4::describe(&mut reader, &mut description),
+        false => Ok(()),
+    });
+    match read {
         Err(ReadError::Source(error)) => Err(error),
         _ => Ok(description),
     }

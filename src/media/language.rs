@@ -107,6 +107,19 @@ impl Language {
             (_, false) => None,
         }
     }
+
+    /// The BCP 47 tag for a code of ISO 639-2 or a tag, as media files have them. A language that is
+    /// not among those most used keeps its code; None if the file does not say, `und` and the like.
+    pub fn tag_of(code: &str) -> Option<String> {
+        const UNSAID: [&str; 5] = ["", "und", "mis", "mul", "zxx"];
+        let code = code.to_ascii_lowercase();
+        let (language, _) = code.split_once(['-', '_']).unwrap_or((&code, ""));
+        let is_code = (2..=3).contains(&language.len()) && language.bytes().all(|byte| byte.is_ascii_alphabetic());
+        if UNSAID.contains(&language) || !is_code {
+            return None;
+        }
+        Self::parse(&code).map(|known| known.tag).or_else(|| Some(language.to_string()))
+    }
 }
 
 /// A subtag in the case that RFC 5646 section 2.1.1 recommends: regions `BR`, scripts `Hant`.
@@ -152,6 +165,28 @@ mod tests {
             let language = Language::parse(word);
             let found = found.map(|(tag, name, variety)| Language { tag: tag.into(), name, variety: variety.into() });
             assert_eq!(language, found, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_code_of_a_file_becomes_a_tag() {
+        for (code, tag) in [
+            ("ger", Some("de")),
+            ("deu", Some("de")),
+            ("eng", Some("en")),
+            ("pt-br", Some("pt-BR")),
+            ("gsw", Some("gsw")),
+            ("gsw-CH", Some("gsw")),
+            ("de-\"", Some("de")),
+            ("und", None),
+            ("mul", None),
+            ("zxx", None),
+            ("", None),
+            ("a\"b", None),
+            ("```", None),
+            ("english", None),
+        ] {
+            assert_eq!(Language::tag_of(code).as_deref(), tag, "{code}");
         }
     }
 

@@ -3,9 +3,9 @@
 //!
 //! [`source`] (bytes that are read in blocks and within limits), [`description`] (what a file is),
 //! `describe` (by its bytes): `signature` (the format), then `mp4`, `codec` (what codecs are
-//! called), [`view`] (what is changed on the way out), [`sidecar`] (which names in a folder belong
-//! to a film), `language` (what their tags mean), [`subtitles`] (SubRip to WebVTT), `cue_text` (the
-//! markup within), `charset` (the characters of a text file).
+//! called), `text` (strings of a file), [`view`] (what is changed on the way out), [`sidecar`]
+//! (which names in a folder belong to a film), `language` (what their tags mean), [`subtitles`]
+//! (SubRip to WebVTT), `cue_text` (the markup within), `charset` (the characters of a text file).
 
 mod charset;
 mod codec;
@@ -18,6 +18,7 @@ pub mod sidecar;
 mod signature;
 pub mod source;
 pub mod subtitles;
+mod text;
 pub mod view;
 
 pub use describe::describe;

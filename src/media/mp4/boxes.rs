@@ -84,6 +84,32 @@ impl<'r, 's> Boxes<'r, 's> {
         }
         Ok(None)
     }
+
+    /// The `N` bytes at this position of the content of a box.
+    pub fn bytes<const N: usize>(&mut self, content: &Range<u64>, at: u64) -> Result<[u8; N], BoxError> {
+        let start = content.start.saturating_add(at);
+        match content.end.checked_sub(start) {
+            Some(room) if room >= N as u64 => Ok(self.reader.array(start)?),
+            _ => Err(BoxError::Malformed("A box is shorter than what it holds.")),
+        }
+    }
+
+    pub fn u32(&mut self, content: &Range<u64>, at: u64) -> Result<u32, BoxError> {
+        self.bytes(content, at).map(u32::from_be_bytes)
+    }
+
+    pub fn u64(&mut self, content: &Range<u64>, at: u64) -> Result<u64, BoxError> {
+        self.bytes(content, at).map(u64::from_be_bytes)
+    }
+
+    /// The bytes from this position of the content of a box to its end, at most `MAX`.
+    pub fn up_to<const MAX: usize>(&mut self, content: &Range<u64>, at: u64) -> Result<Vec<u8>, BoxError> {
+        let start = content.start.saturating_add(at);
+        let length = content.end.saturating_sub(start).min(MAX as u64);
+        let mut bytes = vec![0; length as usize];
+        self.reader.read_exact(&mut bytes, start)?;
+        Ok(bytes)
+    }
 }
 
 #[cfg(test)]
