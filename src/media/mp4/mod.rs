@@ -1,12 +1,17 @@
 //! MP4, M4A and QuickTime files: ISO/IEC 14496-12 and -14, and Apple's QuickTime File Format.
 //!
 //! `boxes` (reading them), `movie` (the index, moov), `track`, `sample_entry` (its codec),
-//! `metadata` (titles, cover, Nero's chapters), `chapters` (those of QuickTime), `time`.
+//! `metadata` (titles, cover, Nero's chapters), `chapters` (those of QuickTime), `time`. For views:
+//! `layout` (where the index lies), `nested` (boxes in memory), `audio_track` and `faststart`.
 
+pub mod audio_track;
 pub mod boxes;
 mod chapters;
+pub mod faststart;
+pub mod layout;
 mod metadata;
 mod movie;
+mod nested;
 mod sample_entry;
 mod time;
 mod track;
