@@ -11,6 +11,8 @@ use reeld::http::range::{self, PartPolicy, Parts, RangeSpec, Selection};
 use reeld::http::target;
 use reeld::http::{Request, Validators};
 use reeld::media::subtitles::to_webvtt;
+use reeld::media::view::{Changes, NoView, pieces};
+use reeld::piece::Piece;
 
 fn read<T>(bytes: &[u8], then: impl FnOnce(Request, usize) -> T) -> Option<T> {
     match head::parse(bytes) {
@@ -188,6 +190,40 @@ fn assert_marked_up(text: &str) {
     assert!(escapes.all(|rest| ["amp;", "lt;", "gt;"].iter().any(|escape| rest.starts_with(escape))));
 }
 
+/// A view has all of a file but its index, once and in order, and no more memory than that; with
+/// another audio track it is as long as the file, with few bytes changed. The first byte of the
+/// input tells the changes, the rest is the file.
+pub fn view(bytes: &[u8]) {
+    let Some((&wish, mut file)) = bytes.split_first() else { return };
+    let changes = Changes { audio: (wish & 3 != 0).then_some(usize::from(wish & 3)), faststart: wish & 4 != 0 };
+    let size = file.len() as u64;
+    let pieces = match pieces(&mut file, &changes) {
+        Ok(pieces) => pieces,
+        Err(NoView::Refused(sentence)) => return assert!(sentence.ends_with('.')),
+        Err(NoView::Source(error)) => panic!("memory does not fail: {error}"),
+    };
+    assert!(pieces.iter().all(|piece| piece.length() > 0));
+    let mut view: Vec<u8> = Vec::new();
+    let mut position = 0;
+    for piece in &pieces {
+        match piece {
+            Piece::Memory(memory, range) => view.extend(&memory[range.clone()]),
+            Piece::File(range) => {
+                assert!(position <= range.start && range.start < range.end && range.end <= size);
+                view.extend(&file[range.start as usize..range.end as usize]);
+                position = range.end;
+            }
+        }
+    }
+    assert!(view.len() >= file.len() && view.len() < 2 * file.len().max(1));
+    if !changes.faststart {
+        assert_eq!(view.len(), file.len());
+        let differing = view.iter().zip(file).filter(|(one, other)| one != other).count();
+        // Of a Matroska file also two checksums of 4 bytes: of a track and of all of them.
+        assert!(differing <= 64 * 8 + 4, "{differing}");
+    }
+}
+
 /// A connection leaks no secret, sends valid HTTP, and responds to split input as to the whole. The
 /// split depends on the input.
 #[cfg(fuzzing)]
@@ -266,6 +302,7 @@ mod tests {
         replay("chunked", super::chunked);
         replay("conditions", super::conditions);
         replay("subtitles", super::subtitles);
+        replay("view", super::view);
         #[cfg(fuzzing)]
         replay("connection", super::connection);
     }
