@@ -2,9 +2,12 @@
 
 use std::io;
 
-use super::description::{Description, Fault};
-use super::mp4;
+use super::description::{Container, Description, Fault};
+use super::picture;
 use super::source::{ReadError, Reader, Source};
+
+/// Bytes at the front of a file that tell its format.
+const FIRST: usize = 16 * 1024;
 
 /// What a file is. What is wrong with it is part of the description; fails only if the source does.
 pub fn describe(source: &mut dyn Source) -> io::Result<Description> {
@@ -14,13 +17,36 @@ pub fn describe(source: &mut dyn Source) -> io::Result<Description> {
         description.faults.push(Fault::Empty);
         return Ok(description);
     }
-    let mut first = [0; 8];
-    let read = reader.read_exact(&mut first, 0).and_then(|()| match mp4::is_mp4(&first) {
-        true => mp4::describe(&mut reader, &mut description),
-        false => Ok(()),
-    });
-    match read {
-        Err(ReadError::Source(error)) => Err(error),
-        _ => Ok(description),
+    match understand(&mut reader, &mut description) {
+        Ok(()) => {}
+        Err(ReadError::Source(error)) => return Err(error),
+        Err(ReadError::Ended) => {
+            let is_told = description.faults.iter().any(|fault| matches!(fault, Fault::Truncated { .. }));
+            if !is_told {
+                description.faults.push(Fault::Truncated { missing: 1 });
+            }
+        }
+        Err(ReadError::TooMuch) => {
+            description.faults.push(Fault::Malformed("What it says of itself is longer than in any media file."));
+        }
+    }
+    Ok(description)
+}
+
+fn understand(reader: &mut Reader, out: &mut Description) -> Result<(), ReadError> {
+    let first = reader.first(FIRST)?;
+    out.container = Container::of(&first);
+    match out.container {
+        Some(
+            Container::Jpeg
+            | Container::Png
+            | Container::Gif
+            | Container::WebP
+            | Container::Avif
+            | Container::Heic
+            | Container::Bmp
+            | Container::Tiff,
+        ) => picture::describe(reader, out),
+        _ => Ok(()),
     }
 }

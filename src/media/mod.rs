@@ -2,8 +2,8 @@
 //! bytes that they are given, no I/O of their own.
 //!
 //! [`source`] (bytes that are read in blocks and within limits), [`description`] (what a file is),
-//! `describe` (by its bytes): `signature` (the format), then `mp4`, `matroska`, `codec` (what
-//! codecs are called), `text` (strings of a file), [`view`] (what is changed on the way out),
+//! `describe` (by its bytes): `signature` (the format), then `mp4`, `matroska`, `picture`, `codec`
+//! (what codecs are called), `text` (strings of a file), [`view`] (what is changed on the way out),
 //! `edit` (a change of bytes), [`sidecar`] (which names in a folder belong to a film), `language`
 //! (what their tags mean), [`subtitles`] (SubRip to WebVTT), `cue_text` (the markup within),
 //! `charset` (the characters of a text file).
@@ -17,6 +17,7 @@ mod edit;
 mod language;
 mod matroska;
 mod mp4;
+mod picture;
 pub mod sidecar;
 mod signature;
 pub mod source;

@@ -78,6 +78,20 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
+    /// The bytes at the front: this many, or all.
+    pub fn first(&mut self, count: usize) -> Result<Vec<u8>, ReadError> {
+        let mut bytes = vec![0; usize::try_from(self.size()).unwrap_or(count).min(count)];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            match self.read_some(&mut bytes[filled..], filled as u64)? {
+                // The file has shrunk.
+                0 => bytes.truncate(filled),
+                more => filled += more,
+            }
+        }
+        Ok(bytes)
+    }
+
     /// Copies what the block has of the bytes at this position, after reading it if need be; 0 only
     /// at the end.
     pub fn read_some(&mut self, buffer: &mut [u8], position: u64) -> Result<usize, ReadError> {
