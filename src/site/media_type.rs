@@ -8,12 +8,13 @@ use memchr::memmem;
 use crate::media::description::Container;
 
 /// Types that players need and that mime_guess lacks or has wrong, by lower-case extension.
-const OVERRIDES: [(&str, &str); 8] = [
+const OVERRIDES: [(&str, &str); 9] = [
     ("ts", "video/mp2t"),
     ("m2ts", "video/mp2t"),
     ("m3u8", "application/vnd.apple.mpegurl"),
     ("m4s", "video/iso.segment"),
     ("m4a", "audio/mp4"),
+    ("m4b", "audio/mp4"),
     ("opus", "audio/ogg"),
     ("vtt", "text/vtt"),
     ("ass", "text/x-ssa"),
@@ -94,7 +95,17 @@ mod tests {
             ("a.m4s", "video/iso.segment"),
             ("a.mp3", "audio/mpeg"),
             ("a.m4a", "audio/mp4"),
+            ("a.m4b", "audio/mp4"),
+            ("a.mka", "audio/x-matroska"),
+            ("a.weba", "audio/webm"),
+            ("a.oga", "audio/ogg"),
             ("a.ogg", "audio/ogg"),
+            ("a.ogv", "video/ogg"),
+            ("a.3gp", "video/3gpp"),
+            ("a.flv", "video/x-flv"),
+            ("a.avif", "image/avif"),
+            ("a.heic", "image/heic"),
+            ("a.jxl", "image/jxl"),
             ("a.opus", "audio/ogg"),
             ("a.flac", "audio/flac"),
             ("a.wav", "audio/wav"),
