@@ -183,6 +183,18 @@ pub const BOXES_MAX: usize = 10_000;
 /// has some 5 MiB.
 pub const MOVED_INDEX_MAX: u64 = 16 * 1024 * 1024;
 
+/// Elements of a Matroska file that are read to describe it, at most. A film with a chapter for
+/// each minute has some 2,000.
+pub const ELEMENTS_MAX: usize = 10_000;
+
+/// Frames or blocks of an audio file that are passed over to find its cover, at most. Files have
+/// some 20.
+pub const TAG_FRAMES_MAX: usize = 1_000;
+
+/// Bytes that the reader of audio tags allocates at once, at most. Texts are shorter; lyrics may
+/// have 100 KiB.
+pub const TAG_ALLOCATION_MAX: usize = 1024 * 1024;
+
 /// Tracks of a file that are described, at most. Films on discs have up to 50.
 pub const MEDIA_TRACKS_MAX: usize = 64;
 

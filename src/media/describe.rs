@@ -3,8 +3,8 @@
 use std::io;
 
 use super::description::{Container, Description, Fault};
-use super::picture;
 use super::source::{ReadError, Reader, Source};
+use super::{avi, matroska, mp4, picture, tags};
 
 /// Bytes at the front of a file that tell its format.
 const FIRST: usize = 16 * 1024;
@@ -47,6 +47,13 @@ fn understand(reader: &mut Reader, out: &mut Description) -> Result<(), ReadErro
             | Container::Bmp
             | Container::Tiff,
         ) => picture::describe(reader, out),
+        Some(Container::Mp4 | Container::QuickTime) => mp4::describe(reader, out),
+        Some(Container::Matroska | Container::WebM) => matroska::describe(reader, out),
+        Some(Container::Avi) => avi::describe(reader, out),
+        Some(Container::Mp3 | Container::Aac | Container::Flac | Container::Ogg | Container::Wav) => {
+            tags::describe(reader, &first, out)
+        }
+        // MPEG-TS, MPEG-PS, FLV and ASF: their headers tell little, and browsers play none of them.
         _ => Ok(()),
     }
 }

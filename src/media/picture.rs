@@ -1,6 +1,8 @@
-//! The size of a picture, from its header.
+//! The size of a picture, from its header, and pictures within other files.
 
-use super::description::{Description, Dimensions, Fault};
+use std::ops::Range;
+
+use super::description::{Container, Cover, Description, Dimensions, Fault};
 use super::source::{ReadError, Reader};
 
 /// Bytes at the front of a picture in which its size is looked for. A JPEG has it behind its EXIF
@@ -16,6 +18,17 @@ pub(super) fn describe(reader: &mut Reader, out: &mut Description) -> Result<(),
         Err(_) => out.faults.push(Fault::Malformed("It has no picture size in its header.")),
     }
     Ok(())
+}
+
+/// The picture that lies there, if it does, and is one that browsers show.
+pub(super) fn cover(reader: &mut Reader, bytes: Range<u64>) -> Result<Option<Cover>, ReadError> {
+    if bytes.end > reader.size() || bytes.end.saturating_sub(bytes.start) < 16 {
+        return Ok(None);
+    }
+    let container = Container::of(&reader.array::<16>(bytes.start)?);
+    let is_shown = matches!(container, Some(Container::Jpeg | Container::Png | Container::Gif | Container::WebP));
+    let content_type = container.filter(|_| is_shown).map(|container| container.content_type(false));
+    Ok(content_type.map(|content_type| Cover { bytes, content_type }))
 }
 
 fn dimensions(width: usize, height: usize) -> Option<Dimensions> {

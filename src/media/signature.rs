@@ -3,6 +3,7 @@
 use memchr::memmem;
 
 use super::description::Container;
+use super::matroska::document_type;
 
 /// Formats that begin with the same bytes in every file.
 const MAGIC: [(&[u8], Container); 13] = [
@@ -42,9 +43,12 @@ impl Container {
     }
 }
 
-/// Whether no byte at the front is a control character, as a binary format always has some.
+/// Whether no byte at the front is a control character, which a binary format always has, or a byte
+/// that UTF-8 never has.
 fn is_text(first: &[u8]) -> bool {
-    first[..first.len().min(512)].iter().all(|byte| matches!(byte, b' '..=0x7e | 0x80.. | b'\t' | b'\n' | b'\r' | 0x0c))
+    first[..first.len().min(512)]
+        .iter()
+        .all(|byte| matches!(byte, b' '..=0x7e | 0x80..=0xfd | b'\t' | b'\n' | b'\r' | 0x0c))
 }
 
 fn text(first: &[u8]) -> Option<Container> {
@@ -63,14 +67,10 @@ fn text(first: &[u8]) -> Option<Container> {
     (after.is_ascii_whitespace() || *after == b'>').then_some(Container::Svg)
 }
 
-/// RFC 9559 section 5: the document type of an EBML header. It is `matroska` unless it says otherwise.
+/// A file is Matroska unless it says otherwise (RFC 9559 section 4).
 fn ebml(first: &[u8]) -> Option<Container> {
-    let header = &first[..first.len().min(128)];
-    let document_type = memmem::find(header, b"\x42\x82").and_then(|at| {
-        let length = usize::from(header.get(at + 2)?.checked_sub(0x80)?);
-        header.get(at + 3..at + 3 + length)
-    });
-    match document_type.map(|text| text.split(|byte| *byte == 0).next().unwrap_or_default()) {
+    let document_type = document_type(first).map(|text| text.split(|byte| *byte == 0).next().unwrap_or_default());
+    match document_type {
         None | Some(b"matroska") => Some(Container::Matroska),
         Some(b"webm") => Some(Container::WebM),
         Some(_) => None,
@@ -210,7 +210,7 @@ mod tests {
     fn first_bytes_tell_the_format() {
         let mp3 = frames(&[0xff, 0xfb, 0x90, 0x64], 417);
         let aac = frames(&[0xff, 0xf1, 0x50, 0x80, 0x02, 0x1f, 0xfc], 16);
-        let rows: [(&[u8], Container); 45] = [
+        let rows: [(&[u8], Container); 46] = [
             (b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2", Container::Mp4),
             (b"\0\0\0\x18ftypM4A \0\0\x02\0isomiso2", Container::Mp4),
             (b"\0\0\0\x18ftypM4B \0\0\x02\0isomiso2", Container::Mp4),
@@ -228,6 +228,7 @@ mod tests {
             (b"\x1a\x45\xdf\xa3\x87\x42\x82\x84webm", Container::WebM),
             (b"\x1a\x45\xdf\xa3\x8b\x42\x82\x88matroska", Container::Matroska),
             (b"\x1a\x45\xdf\xa3\x8b\x42\x82\x88webm\0\0\0\0", Container::WebM),
+            (b"\x1a\x45\xdf\xa3\x88\x42\x82\x40\x04webm", Container::WebM),
             (b"\x1a\x45\xdf\xa3\x84\x42\x86\x81\x01", Container::Matroska),
             (b"RIFF\x10\0\0\0AVI LIST", Container::Avi),
             (b"RIFF\x10\0\0\0WAVEfmt ", Container::Wav),
