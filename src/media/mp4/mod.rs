@@ -93,12 +93,11 @@ impl File {
                 break Ok(());
             }
         };
-        if self.movie.is_none() && read.is_ok() {
-            return Err(BoxError::Malformed("It has no index (moov), as a recording that was not finished."));
-        }
         tolerate(read, out)?;
         out.faststart = self.faststart();
-        let Some(movie) = self.movie else { return Ok(()) };
+        let Some(movie) = self.movie else {
+            return Err(BoxError::Malformed("It has no index (moov), as a recording that was not finished."));
+        };
         if movie.is_fragmented {
             let size = boxes.reader.size();
             out.duration = movie.duration_with_fragments.or_else(|| self.segments?.duration_of(size));
