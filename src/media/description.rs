@@ -165,6 +165,37 @@ impl Container {
             (Container::Zip, _) => "application/zip",
         }
     }
+
+    /// The format for people: `MP4`, `MPEG-TS`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Container::Mp4 => "MP4",
+            Container::QuickTime => "QuickTime",
+            Container::Matroska => "Matroska",
+            Container::WebM => "WebM",
+            Container::MpegTs => "MPEG-TS",
+            Container::MpegPs => "MPEG-PS",
+            Container::Avi => "AVI",
+            Container::Flv => "Flash Video",
+            Container::Asf => "Windows Media",
+            Container::Mp3 => "MP3",
+            Container::Aac => "AAC",
+            Container::Flac => "FLAC",
+            Container::Ogg => "Ogg",
+            Container::Wav => "WAV",
+            Container::Jpeg => "JPEG",
+            Container::Png => "PNG",
+            Container::Gif => "GIF",
+            Container::WebP => "WebP",
+            Container::Avif => "AVIF",
+            Container::Heic => "HEIC",
+            Container::Bmp => "BMP",
+            Container::Tiff => "TIFF",
+            Container::Svg => "SVG",
+            Container::Pdf => "PDF",
+            Container::Zip => "ZIP",
+        }
+    }
 }
 
 impl Description {
