@@ -1,6 +1,7 @@
 //! What the scan of the content folder found, by folder, changed in place.
 
 use std::collections::HashMap;
+use std::iter;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::SystemTime;
 
@@ -165,9 +166,37 @@ impl Index {
         self.read().links.leading_to(path, beneath)
     }
 
+    /// The links that end so, sorted by their paths.
+    pub fn links_with(&self, end: &LinkEnd) -> Vec<Vec<u8>> {
+        self.read().links.with(end).cloned().collect()
+    }
+
     /// Number of links that end so.
     pub fn count_links(&self, end: &LinkEnd) -> usize {
-        self.read().links.count(end)
+        self.read().links.with(end).count()
+    }
+
+    /// The paths of the files, folder by folder; what a link leads to only where it lies.
+    pub fn files(&self) -> impl Iterator<Item = Vec<u8>> {
+        let mut folders: Vec<_> = self.folder(b"").map(|folder| (Vec::new(), folder, 0)).into_iter().collect();
+        iter::from_fn(move || {
+            while let Some((path, folder, next)) = folders.last_mut() {
+                let Some(entry) = folder.entries().get(*next).cloned() else {
+                    folders.pop();
+                    continue;
+                };
+                *next += 1;
+                let path = join(path, &entry.name);
+                match entry.kind {
+                    EntryKind::File if !entry.is_link => return Some(path),
+                    EntryKind::Folder if !entry.is_link => {
+                        folders.extend(self.folder(&path).map(|folder| (path, folder, 0)));
+                    }
+                    _ => {}
+                }
+            }
+            None
+        })
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {

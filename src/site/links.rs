@@ -96,8 +96,9 @@ impl Links {
         }
     }
 
-    pub fn count(&self, end: &LinkEnd) -> usize {
-        self.by_path.values().filter(|link| link.end == *end).count()
+    /// The links that end so.
+    pub fn with(&self, end: &LinkEnd) -> impl Iterator<Item = &Vec<u8>> {
+        self.by_path.iter().filter(move |(_, link)| link.end == *end).map(|(path, _)| path)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -170,6 +171,6 @@ mod tests {
         links.remove_beneath(b"sub");
         assert_eq!(found(&links, "films", true), "x");
         links.retain_in(b"", |name| name == b"z");
-        assert_eq!((found(&links, "films", true), links.count(&LinkEnd::Nowhere)), (String::new(), 1));
+        assert_eq!((found(&links, "films", true), links.with(&LinkEnd::Nowhere).count()), (String::new(), 1));
     }
 }

@@ -8,7 +8,8 @@
 //! come and go), `scan`, `scan_thread`, `pass` and `read_folder` (from there into the index),
 //! `file_cache` (small files in memory), `validation` (whether they have changed), `content` (the
 //! bytes of a resource, as pieces), `views` (files with some bytes changed), `media_type` and
-//! `first_bytes` (Content-Type), `file_id` and `descriptions` (what is known of the media files).
+//! `first_bytes` (Content-Type), `file_id` and `descriptions` (what is known of the media files),
+//! `survey` (for a command that reads every file).
 
 use std::io;
 use std::path::PathBuf;
@@ -45,6 +46,7 @@ mod rules;
 mod scan;
 mod scan_thread;
 mod spelling;
+mod survey;
 mod validation;
 mod views;
 mod walk;
@@ -58,6 +60,9 @@ pub use file_id::FileId;
 pub use file_system::{FileSystem, Kind};
 pub use folder::{EntryKind, Folder, FolderEntry};
 pub use index::{Index, Listing};
+pub use links::LinkEnd;
+pub use media_type::of as media_type;
+pub use pass::LeftOut;
 pub use root::Lookup;
 pub use validation::Version;
 pub use views::FileView;
@@ -160,12 +165,11 @@ impl Site {
 
     /// Opens the content folder and scans it into the index before it returns.
     ///
-    /// Fails if the folder itself cannot be opened. What cannot be read in it is logged and
-    /// skipped.
+    /// Fails if the folder itself cannot be opened. What cannot be read in it is skipped.
     pub fn scan(content: &std::path::Path, access_rules: AccessRules) -> io::Result<Self> {
         let site = Site::new(content.to_path_buf(), access_rules);
         site.open()?;
-        site.0.scan_now();
+        site.scan_now();
         Ok(site)
     }
 

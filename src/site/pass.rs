@@ -1,6 +1,7 @@
 //! A pass over one mount: all of it, or the names in it that have changed.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -28,10 +29,20 @@ pub(super) struct Pass<'a> {
     pub held: Held,
     /// Why a folder could not be watched.
     pub watch_error: Option<Errno>,
+    /// What the first pass over the mount could not read.
+    pub left_out: Vec<LeftOut>,
     /// Names for the passes over other mounts: the mount point and the path.
     pub elsewhere: Vec<(Vec<u8>, Vec<u8>)>,
     /// Links that were found, to be followed when the index knows what they lead to.
     links: Vec<Vec<u8>>,
+}
+
+/// A file or folder that is not in the index because it cannot be read.
+#[derive(Debug)]
+pub struct LeftOut {
+    /// Relative to the content folder.
+    pub path: Vec<u8>,
+    pub error: io::Error,
 }
 
 /// A created file is shown when it is closed. One for which no close is reported (linkat(2) from
@@ -46,8 +57,8 @@ impl<'a> Pass<'a> {
     pub fn new(tree: &'a Tree, reader: FolderReader<'a>, point: &'a [u8], held: Held, is_later: bool) -> Self {
         let is_watchable = tree.root.file_system_of(point).kind != Kind::Remote;
         let watches = tree.watches.get().filter(|_| is_watchable);
-        let (elsewhere, links) = (Vec::new(), Vec::new());
-        Pass { tree, reader, point, watches, is_later, held, watch_error: None, elsewhere, links }
+        let (left_out, elsewhere, links) = (Vec::new(), Vec::new(), Vec::new());
+        Pass { tree, reader, point, watches, is_later, held, watch_error: None, left_out, elsewhere, links }
     }
 
     /// Scans the whole mount.
@@ -111,7 +122,7 @@ impl<'a> Pass<'a> {
                     self.links.push(path);
                     continue;
                 }
-                Found::Unreadable | Found::Hidden => {
+                Found::Unreadable(_) | Found::Hidden => {
                     self.held.remove(&path);
                     None
                 }
@@ -179,7 +190,7 @@ impl<'a> Pass<'a> {
     /// Shows a folder no longer that cannot be read.
     fn leave_out(&mut self, folder: &[u8], error: Errno) {
         if !self.is_later && !matches!(error, Errno::NOENT | Errno::NOTDIR) {
-            log::warn!("left out of the index: '{}': {error}", String::from_utf8_lossy(folder));
+            self.left_out.push(LeftOut { path: folder.to_vec(), error: error.into() });
         }
         self.unwatch(&self.tree.index.remove(folder));
         // A mount point may be a file.
@@ -214,10 +225,10 @@ impl<'a> Pass<'a> {
                     entries.extend(old.as_ref().and_then(|old| old.get(&name)).filter(|old| old.is_link).cloned());
                     links.push(name);
                 }
-                Found::Unreadable if !self.is_later => {
-                    log::warn!("left out of the index: '{}' cannot be read", String::from_utf8_lossy(&path));
+                Found::Unreadable(error) if !self.is_later => {
+                    self.left_out.push(LeftOut { path, error: error.into() });
                 }
-                Found::Unreadable | Found::Hidden => {}
+                Found::Unreadable(_) | Found::Hidden => {}
             }
         }
         for name in names.mount_points {

@@ -37,7 +37,7 @@ pub(super) enum Found {
     Folder(FolderEntry),
     Link,
     /// A file or folder that this process may not read, or cannot.
-    Unreadable,
+    Unreadable(Errno),
     /// Nothing that is shown.
     Hidden,
 }
@@ -108,12 +108,14 @@ impl<'a> FolderReader<'a> {
         let found = match statx(folder, name, flags, StatxFlags::BASIC_STATS) {
             Ok(found) => found,
             Err(Errno::NOENT) => return Found::Hidden,
-            Err(_) => return Found::Unreadable,
+            Err(error) => return Found::Unreadable(error),
         };
         match FileType::from_raw_mode(found.stx_mode.into()) {
             FileType::Symlink => Found::Link,
             FileType::Directory if self.is_confidential(&found) => Found::Hidden,
-            FileType::RegularFile | FileType::Directory if !may_read(folder, name, &found) => Found::Unreadable,
+            FileType::RegularFile | FileType::Directory if !may_read(folder, name, &found) => {
+                Found::Unreadable(Errno::ACCESS)
+            }
             FileType::RegularFile => Found::File(FoundFile {
                 entry: entry(name, &found, false),
                 has_hard_links: found.stx_nlink > 1,

@@ -12,7 +12,7 @@ use super::Shared;
 use super::file_cache::Tree;
 use super::file_system::Kind;
 use super::links::LinkEnd;
-use super::pass::Pass;
+use super::pass::{LeftOut, Pass};
 use super::read_folder::FolderReader;
 use super::scan::{Held, Scans, Work};
 use super::watches::Change;
@@ -37,7 +37,14 @@ impl Shared {
         let due = self.scans().take_due(now);
         for point in due {
             let (shared, its_point) = (Arc::clone(self), point.clone());
-            let scan = move || shared.scan_mount(&its_point, || shared.start_due_scans());
+            let next = move |left_out: Vec<LeftOut>| {
+                for LeftOut { path, error } in left_out {
+                    log::warn!("left out of the index: '{}': {error}", shared.name_of(&path));
+                }
+                shared.start_due_scans();
+            };
+            let scanned = Arc::clone(self);
+            let scan = move || scanned.scan_mount(&its_point, next);
             if let Err(error) = thread::Builder::new().name("scan".into()).spawn(scan) {
                 log::warn!("cannot start a thread for the scan of the folder: {error}");
                 if let Some(scan) = self.scans().get_mut(&point) {
@@ -47,22 +54,25 @@ impl Shared {
         }
     }
 
-    /// Scans the content folder with all mounts inside before it returns.
-    pub(super) fn scan_now(&self) {
+    /// Scans the content folder with all mounts inside before it returns. Returns what cannot be
+    /// read.
+    pub(super) fn scan_now(&self) -> Vec<LeftOut> {
         if let Some(tree) = self.cache.tree() {
             self.scans().restart(tree.root.mounts.points());
         }
+        let mut all_left_out = Vec::new();
         loop {
             let due = self.scans().take_due(Instant::now());
             if due.is_empty() {
-                return;
+                return all_left_out;
             }
-            due.iter().for_each(|point| self.scan_mount(point, || {}));
+            due.iter().for_each(|point| self.scan_mount(point, |left_out| all_left_out.extend(left_out)));
         }
     }
 
-    /// Does what is due for a mount, and calls `next` whenever that made something due elsewhere.
-    fn scan_mount(&self, point: &[u8], next: impl Fn()) {
+    /// Does what is due for a mount, and after each pass calls `next` with what it left out: the
+    /// pass may have made something due elsewhere.
+    fn scan_mount(&self, point: &[u8], mut next: impl FnMut(Vec<LeftOut>)) {
         let begin = || self.scans().begin(point);
         while let Some(Work { changes, held }) = begin() {
             let is_whole = changes.is_none();
@@ -71,22 +81,22 @@ impl Shared {
                 self.reopen_if_moved();
             }
             let Some(tree) = self.cache.tree() else { continue };
-            let watch_error = self.pass(&tree, point, Work { changes, held });
+            let (watch_error, left_out) = self.pass(&tree, point, Work { changes, held });
             let kind = tree.root.file_system_of(point).kind;
             if tree.watches.get().is_some() {
                 self.repeat(point, kind, watch_error, is_whole);
             }
-            next();
+            next(left_out);
         }
     }
 
-    /// Returns why a folder could not be watched.
-    fn pass(&self, tree: &Tree, point: &[u8], Work { changes, held }: Work) -> Option<Errno> {
+    /// Returns why a folder could not be watched, and what could not be read.
+    fn pass(&self, tree: &Tree, point: &[u8], Work { changes, held }: Work) -> (Option<Errno>, Vec<LeftOut>) {
         let start = Instant::now();
-        let reader = FolderReader::new(&tree.root, &self.access_rules, point);
-        let reader = reader
-            .inspect_err(|error| log::warn!("cannot scan the folder '{}': {error}", self.content.display()))
-            .ok()?;
+        let reader = match FolderReader::new(&tree.root, &self.access_rules, point) {
+            Ok(reader) => reader,
+            Err(error) => return (None, vec![LeftOut { path: point.to_vec(), error }]),
+        };
         let is_first = tree.index.folder(point).is_none();
         let mut pass = Pass::new(tree, reader, point, held, !is_first);
         let is_whole = changes.is_none();
@@ -94,7 +104,7 @@ impl Shared {
             None => pass.scan(),
             Some(changes) => pass.apply(changes),
         }
-        let Pass { held, elsewhere, watch_error, .. } = pass;
+        let Pass { held, elsewhere, watch_error, left_out, .. } = pass;
         if is_whole && is_first {
             self.report_size(tree, point, start);
         }
@@ -102,7 +112,7 @@ impl Shared {
             self.report_links(tree);
         }
         self.hand_over(point, held, elsewhere);
-        watch_error
+        (watch_error, left_out)
     }
 
     fn hand_over(&self, point: &[u8], held: Held, elsewhere: Vec<(Vec<u8>, Vec<u8>)>) {
