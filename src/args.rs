@@ -6,9 +6,9 @@ use std::os::unix::ffi::OsStrExt;
 
 use argh::FromArgs;
 
-/// Serve a folder of media over HTTP/1.1, large files in parts. Every flag can also be set in the
-/// environment, --port as REELD_PORT and so on; the flag wins. Folders in REELD_CONFIDENTIAL are
-/// separated by colons.
+/// Serve a folder of media over HTTP/1.1, large files in parts. Every setting can also be made in
+/// the environment, --port as REELD_PORT and so on; the flag wins. Folders in REELD_CONFIDENTIAL
+/// are separated by colons.
 #[derive(Debug, Default, FromArgs, PartialEq, Eq)]
 #[argh(help_triggers("-h", "--help"))]
 pub struct Args {
@@ -95,6 +95,15 @@ pub struct Args {
     /// no QR code of the address on the terminal
     #[argh(switch)]
     pub no_qr: bool,
+
+    /// check the files of the folder instead of serving it: print what is wrong and what mends it;
+    /// exit 1 if something is
+    #[argh(switch)]
+    pub check: bool,
+
+    /// with --check: print JSON
+    #[argh(switch)]
+    pub json: bool,
 
     /// print the version and exit
     #[argh(switch, short = 'V')]

@@ -12,6 +12,8 @@ pub struct Failure {
     pub sentence: String,
 }
 
+/// Something is wrong with the files, which is no failure of the command.
+pub const FOUND: u8 = 1;
 const USAGE: u8 = 64;
 const NO_INPUT: u8 = 66;
 const UNAVAILABLE: u8 = 69;

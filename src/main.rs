@@ -10,9 +10,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reeld::args::{Args, EarlyExit};
+use reeld::check;
 use reeld::config::Config;
 use reeld::environment::Environment;
 use reeld::ops::{
@@ -21,6 +22,7 @@ use reeld::ops::{
 };
 use reeld::serve::{self, Listener, Shutdown};
 use reeld::site::{AccessRules, Site, missing_confidential};
+use rustix::termios::tcgetwinsize;
 
 mod failure;
 
@@ -29,10 +31,13 @@ use failure::Failure;
 /// How long the start waits for the content folder, so that it can exit if the folder is wrong.
 const OPEN_WAIT: Duration = Duration::from_secs(1);
 
+/// Columns of a report that goes to no terminal.
+const WIDTH: usize = 100;
+
 fn main() -> ExitCode {
     let Ok(diagnostics) = diagnostics::start() else { return ExitCode::from(failure::OS_ERROR) };
     let code = match run(&diagnostics) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(Failure { code, sentence }) => {
             log::error!("{sentence}");
             ExitCode::from(code)
@@ -42,8 +47,8 @@ fn main() -> ExitCode {
     code
 }
 
-fn run(diagnostics: &NonBlockingWriter) -> Result<(), Failure> {
-    signals::ignore_hangup().map_err(|error| Failure::system("cannot start", &error))?;
+fn run(diagnostics: &NonBlockingWriter) -> Result<ExitCode, Failure> {
+    let cannot_start = |error| Failure::system("cannot start", &error);
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let args = match Args::read(&arguments) {
         Ok(args) => args,
@@ -56,13 +61,36 @@ fn run(diagnostics: &NonBlockingWriter) -> Result<(), Failure> {
     if args.version {
         return print(concat!("reeld ", env!("CARGO_PKG_VERSION")));
     }
+    let (is_check, as_json) = (args.check, args.json);
+    if as_json && !is_check {
+        return Err(Failure::usage("--json is for --check; `reeld --check --json <content>` checks the folder"));
+    }
     let mut config = Config::new(args, &Environment::new(std::env::vars_os())).map_err(Failure::usage)?;
+    if is_check {
+        return check_folder(&config, as_json);
+    }
+    signals::ignore_hangup().map_err(cannot_start)?;
     fit_connections(&mut config)?;
-    let stop = Arc::new(Shutdown::new().map_err(|error| Failure::system("cannot start", &error))?);
+    let stop = Arc::new(Shutdown::new().map_err(cannot_start)?);
     let listener = Listener::bind(config.host.as_deref(), config.port, config.serve.stall_timeout)
         .map_err(|error| Failure::no_address(config.host.as_deref(), config.port, &error))?;
     let site = open_site(&config, &stop)?;
-    serve_until_shutdown(&config, site, listener, stop, diagnostics.clone())
+    serve_until_shutdown(&config, site, listener, stop, diagnostics.clone())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reports what is wrong with the files of the content folder.
+fn check_folder(config: &Config, as_json: bool) -> Result<ExitCode, Failure> {
+    // The report tells what the scan would log.
+    log::set_max_level(log::LevelFilter::Error);
+    let site = Site::new(config.content.clone(), config.access_rules.clone());
+    open(&site, &config.content, &config.access_rules)?;
+    let progress = io::stderr().is_terminal().then(|| check::Progress::new(io::stderr(), Instant::now()));
+    let report = check::run(&site, &config.content, progress);
+    let width = tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
+    let text = if as_json { report.json() } else { report.text(if width > 0 { width } else { WIDTH }) };
+    let printed = print(&text)?;
+    Ok(if report.findings.is_empty() { printed } else { ExitCode::from(failure::FOUND) })
 }
 
 /// Opens the content folder on a thread that then watches it until the server ends. If the folder
@@ -103,8 +131,10 @@ fn open(site: &Site, content: &Path, access_rules: &AccessRules) -> Result<(), F
     }
 }
 
-fn print(text: &str) -> Result<(), Failure> {
-    writeln!(io::stdout(), "{text}").map_err(|error| Failure::system("cannot write to standard output", &error))
+fn print(text: &str) -> Result<ExitCode, Failure> {
+    let written = writeln!(io::stdout(), "{text}");
+    written.map_err(|error| Failure::system("cannot write to standard output", &error))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn serve_until_shutdown(

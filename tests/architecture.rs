@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 /// The top-level modules and their layers, as in the map in `src/lib.rs`. A module imports from
 /// itself and from lower layers.
-const LAYERS: [(&str, i8); 16] = [
+const LAYERS: [(&str, i8); 17] = [
     ("main", 8),
     ("failure", 8),
     ("config", 7),
     ("environment", 6),
     ("args", 6),
+    ("check", 5),
     ("serve", 5),
     ("ops", 4),
     ("pages", 3),

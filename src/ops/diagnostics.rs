@@ -60,7 +60,7 @@ fn priority(level: Level) -> u8 {
 
 /// The text as one line that is safe on a terminal: file names, arguments and environment may
 /// contain line breaks and escape codes. Readable characters are left alone.
-fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() || is_separator_or_direction(character) {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod case;
+mod check;
 mod command;
 mod hostile;
 mod keep_alive;

@@ -11,9 +11,7 @@ use std::process::{Command, Stdio};
 use crossbeam_channel::{RecvTimeoutError, unbounded};
 use reeld::ops::addresses::for_other_devices;
 use reeld::ops::qr_code::half_blocks;
-use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::support::*;
 
@@ -90,11 +88,8 @@ fn said(flags: &[&str], standard_error: Stdio, mut reader: impl Read + Send + 's
 }
 
 fn said_to_terminal(flags: &[&str]) -> String {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-    grantpt(&terminal).and_then(|()| unlockpt(&terminal)).expect("it is ours");
-    let name = ptsname(&terminal, Vec::new()).expect("a name");
-    let other_side = open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).expect("the other side");
-    said(flags, other_side.into(), File::from(terminal))
+    let (terminal, other_side) = terminal(80);
+    said(flags, other_side.into(), terminal)
 }
 
 fn said_to_pipe(flags: &[&str]) -> String {

@@ -4,14 +4,17 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use reeld::serve::THREADS_BESIDE_WORKERS;
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
@@ -218,6 +221,17 @@ pub fn program(wrapper: &[&str]) -> Command {
         command.env("REELD_TRANSFER", "sendfile");
     }
     command
+}
+
+/// A terminal with this many columns, and the side that a program writes to.
+pub fn terminal(columns: u16) -> (File, OwnedFd) {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&terminal).and_then(|()| unlockpt(&terminal)).expect("it is ours");
+    let size = Winsize { ws_row: 25, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(&terminal, size).expect("it is ours");
+    let name = ptsname(&terminal, Vec::new()).expect("a name");
+    let other_side = open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).expect("the other side");
+    (File::from(terminal), other_side)
 }
 
 /// Polls until the condition holds.
