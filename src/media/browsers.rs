@@ -5,8 +5,8 @@ use super::description::{Codec, Container, Description, Track, TrackKind};
 /// The codec parameters (RFC 6381) that every browser plays, or how they begin. AV1 is one of them,
 /// although Safari plays it only where the hardware does.
 const EVERYWHERE: [&str; 18] = [
-    "avc1.",
-    "avc3.",
+    "avc1",
+    "avc3",
     "av01",
     "vp8",
     "vp08",
@@ -30,7 +30,7 @@ impl Codec {
     pub fn plays_everywhere(&self) -> bool {
         let parameter = self.parameter.to_ascii_lowercase();
         EVERYWHERE.iter().any(|known| match parameter.strip_prefix(known) {
-            Some(rest) => known.ends_with('.') || rest.is_empty() || rest.starts_with('.'),
+            Some(rest) => rest.is_empty() || rest.starts_with('.'),
             None => false,
         })
     }
@@ -98,7 +98,11 @@ mod tests {
             (Container::Mp4, vec![video("hvc1.1.6.L120.B0", "HEVC"), audio("ac-3", "AC-3")], &["HEVC", "AC-3"]),
             (Container::Mp4, vec![audio("ec-3", "E-AC-3"), audio("ec-3", "E-AC-3")], &["E-AC-3"]),
             (Container::Matroska, vec![video("mp4v.20.9", "MPEG-4 ASP"), audio("dtsc", "DTS")], &["MPEG-4 ASP", "DTS"]),
-            (Container::Mp4, vec![audio("alac", "ALAC"), audio("avc1", "nothing")], &["ALAC", "nothing"]),
+            (
+                Container::Mp4,
+                vec![audio("alac", "ALAC"), video("avc1", "H.264"), audio("mp4a", "MPEG-4")],
+                &["ALAC", "MPEG-4"],
+            ),
             (Container::Mp4, vec![track(TrackKind::Subtitles, "tx3g", "text"), track(TrackKind::Other, "", "")], &[]),
             (Container::Avi, vec![video("mp4v.20.9", "MPEG-4 ASP")], &["AVI", "MPEG-4 ASP"]),
             (Container::MpegTs, vec![], &["MPEG-TS"]),
