@@ -32,6 +32,9 @@ pub struct Config {
     pub serve: Settings,
 }
 
+/// The port without `--port`.
+pub const DEFAULT_PORT: u16 = 8080;
+
 /// The part size that players are known to work with.
 const PART: Bytes = Bytes(5 * 1024 * 1024);
 
@@ -73,7 +76,7 @@ impl Config {
                 |text| is_host(text).then(|| Some(text.to_string())),
                 "an IP address or a host name, like 192.0.2.1, ::1 or localhost",
             )?,
-            port: given("port", args.port).read(8080, |text| text.parse().ok(), "a number from 0 to 65535")?,
+            port: given("port", args.port).read(DEFAULT_PORT, |text| text.parse().ok(), "a number from 0 to 65535")?,
             access_rules,
             log: given("log", args.log).read(Some(LogFormat::Combined), log_named, "combined, json or off")?,
             log_file: given("log-file", args.log_file).value.map(PathBuf::from),

@@ -7,7 +7,7 @@
 //!
 //! | layer | modules | contents |
 //! |---|---|---|
-//! | 8 | `main.rs`, `failure.rs` | the command: configuration → sockets → server → exit code |
+//! | 8 | `main.rs`, `failure.rs`, `supervision.rs` | the command: configuration → sockets → server → exit code |
 //! | 7 | [`config`] | flags and environment → a valid configuration |
 //! | 6 | [`args`], [`environment`] | the command-line flags, and the variables that replace them |
 //! | 5 | [`serve`] | acceptor, channel, workers, pollers: how requests share the threads |

@@ -4,7 +4,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,19 +14,21 @@ use std::time::{Duration, Instant};
 
 use reeld::args::{Args, EarlyExit};
 use reeld::check;
-use reeld::config::Config;
+use reeld::config::{Config, DEFAULT_PORT};
 use reeld::environment::Environment;
 use reeld::ops::{
-    AccessLog, Descriptor, LogFile, LogFormat, NonBlockingWriter, Observer, addresses, diagnostics, file_limit,
-    qr_code, signals,
+    AccessLog, Descriptor, LogFile, LogFormat, NonBlockingWriter, Observer, ServiceManager, addresses, diagnostics,
+    file_limit, qr_code, signals,
 };
-use reeld::serve::{self, Listener, Shutdown};
+use reeld::serve::{self, Listener, Shutdown, activation};
 use reeld::site::{AccessRules, Site, missing_confidential};
 use rustix::termios::tcgetwinsize;
 
 mod failure;
+mod supervision;
 
 use failure::Failure;
+use supervision::Supervision;
 
 /// How long the start waits for the content folder, so that it can exit if the folder is wrong.
 const OPEN_WAIT: Duration = Duration::from_secs(1);
@@ -69,11 +71,11 @@ fn run(diagnostics: &NonBlockingWriter) -> Result<ExitCode, Failure> {
     if is_check {
         return check_folder(&config, as_json);
     }
+    let sockets = activation::inherited_sockets().map_err(Failure::usage)?;
     signals::ignore_hangup().map_err(cannot_start)?;
     fit_connections(&mut config)?;
     let stop = Arc::new(Shutdown::new().map_err(cannot_start)?);
-    let listener = Listener::bind(config.host.as_deref(), config.port, config.serve.stall_timeout)
-        .map_err(|error| Failure::no_address(config.host.as_deref(), config.port, &error))?;
+    let listener = listen(&config, sockets)?;
     let site = open_site(&config, &stop)?;
     serve_until_shutdown(&config, site, listener, stop, diagnostics.clone())?;
     Ok(ExitCode::SUCCESS)
@@ -91,6 +93,18 @@ fn check_folder(config: &Config, as_json: bool) -> Result<ExitCode, Failure> {
     let text = if as_json { report.json() } else { report.text(if width > 0 { width } else { WIDTH }) };
     let printed = print(&text)?;
     Ok(if report.findings.is_empty() { printed } else { ExitCode::from(failure::FOUND) })
+}
+
+/// Listens on the sockets of a service manager, or else on the configured address.
+fn listen(config: &Config, sockets: Vec<TcpListener>) -> Result<Listener, Failure> {
+    let (host, port, stall_timeout) = (config.host.as_deref(), config.port, config.serve.stall_timeout);
+    if sockets.is_empty() {
+        return Listener::bind(host, port, stall_timeout).map_err(|error| Failure::no_address(host, port, &error));
+    }
+    if host.is_some() || port != DEFAULT_PORT {
+        log::warn!("--host and --port are not used, because the service manager has opened the listening sockets");
+    }
+    Listener::inherit(sockets, stall_timeout).map_err(|error| Failure::system("cannot use the sockets passed", &error))
 }
 
 /// Opens the content folder on a thread that then watches it until the server ends. If the folder
@@ -145,17 +159,32 @@ fn serve_until_shutdown(
     diagnostics: NonBlockingWriter,
 ) -> Result<(), Failure> {
     let log = config.log.map(|format| start_log(format, config.log_file.as_deref())).transpose()?;
+    let manager = ServiceManager::from_env();
     let (stop_on_signal, reloaded_site, reloaded_log) = (Arc::clone(&stop), Arc::clone(&site), log.clone());
+    let reloading_manager = manager.clone();
     let reload = move || {
         log::info!("SIGHUP: the log file is opened again, and the folder is scanned again");
-        reloaded_log.iter().for_each(|log| log.writer().reopen());
-        reloaded_site.rescan();
+        let reload = || {
+            reloaded_log.iter().for_each(|log| log.writer().reopen());
+            reloaded_site.rescan();
+        };
+        // The end of a reload is the same READY=1 as that of the start.
+        match reloading_manager.as_ref().filter(|_| reloaded_site.is_open()) {
+            Some(manager) => manager.reload(reload),
+            None => reload(),
+        }
     };
     let cannot_start = |error| Failure::system("cannot start", &error);
     signals::watch(diagnostics.clone(), reload, move || stop_on_signal.drain()).map_err(cannot_start)?;
     announce(config, &listener.addresses().map_err(cannot_start)?, &diagnostics);
     let observer = log.clone().map(|log| Arc::new(log) as Arc<dyn Observer>);
-    serve::run(&config.serve, listener, site, observer, stop).map_err(cannot_start)?;
+    let server = serve::start(&config.serve, listener, Arc::clone(&site), observer, Arc::clone(&stop));
+    let server = server.map_err(cannot_start)?;
+    if let Some(manager) = manager {
+        let supervision = Supervision::new(server.monitor(), site);
+        manager.watch(supervision, stop, config.serve.drain_timeout).map_err(cannot_start)?;
+    }
+    server.wait().map_err(cannot_start)?;
     let lost = log.map_or(0, |log| log.writer().flush());
     if lost > 0 {
         log::warn!("access-log: this output was too slow or full, lines lost at the end: {lost}");

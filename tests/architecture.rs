@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [(&str, i8); 17] = [
     ("main", 8),
     ("failure", 8),
+    ("supervision", 8),
     ("config", 7),
     ("environment", 6),
     ("args", 6),

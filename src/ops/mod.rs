@@ -1,7 +1,7 @@
 //! What the operator sees and does: the [`access_log`] and the [`diagnostics`], each through a
 //! [`non_blocking_writer`] to an [`output`]; [`part_notices`] for programs that are cut short; the
 //! [`record`] of an exchange; the [`addresses`] of this device and their [`qr_code`]; [`signals`];
-//! the [`file_limit`].
+//! the [`service_manager`]; the [`file_limit`].
 
 pub mod access_log;
 pub mod addresses;
@@ -12,6 +12,7 @@ pub mod output;
 pub mod part_notices;
 pub mod qr_code;
 pub mod record;
+pub mod service_manager;
 pub mod signals;
 
 pub use access_log::{AccessLog, LogFormat};
@@ -19,3 +20,4 @@ pub use non_blocking_writer::NonBlockingWriter;
 pub use output::{Descriptor, LogFile};
 pub use part_notices::PartNotices;
 pub use record::Observer;
+pub use service_manager::{ServiceManager, Supervised};

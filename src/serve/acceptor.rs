@@ -4,14 +4,17 @@
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::AsFd;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use socket2::Socket;
 
 use super::connection::{Connection, Pool, Wakeup};
-use super::listener::Listener;
+use super::listener::{Listener, prepare_connection};
 use super::pool::quota::Slot;
+use crate::limits::LINGER_TIME;
 
 /// First and longest delay before accepting again after descriptors or memory ran out; it doubles
 /// in between.
@@ -25,9 +28,10 @@ const SLEEP: Duration = Duration::from_micros(200);
 /// Idle connections evicted for each accept that fails for lack of descriptors or memory.
 const EVICTED_FOR_EACH_FAILURE: usize = 8;
 
-/// Accepts until the server drains, then empties the backlogs and closes the sockets.
+/// Accepts until the server drains, then empties the backlogs and closes the sockets. Inherited
+/// ones are handed over first.
 pub(super) fn accept(pool: &Pool, listener: Listener, own: Slot) {
-    let Listener(sockets) = listener;
+    let Listener { sockets, .. } = listener;
     let mut back_off = BACK_OFF.0;
     loop {
         match accept_all(pool, &sockets) {
@@ -55,12 +59,35 @@ pub(super) fn accept(pool: &Pool, listener: Listener, own: Slot) {
             }
         }
     }
-    drop(sockets);
     log::info!("draining, open connections: {}", pool.admission.connections());
+    if pool.shutdown.is_handover() {
+        hand_over(pool, &sockets);
+    }
+    drop(sockets);
     drop(own);
     // The pollers close idle connections.
     pool.active.wake();
     pool.inactive.wake();
+}
+
+/// Accepts while connections from before the drain are under way, as a successor may start only
+/// when this process has ended. Then new connections wait in the backlog, and those accepted here
+/// have at least [`LINGER_TIME`] until the drain timeout.
+fn hand_over(pool: &Pool, sockets: &[TcpListener]) {
+    pool.admission.begin_handover();
+    pool.active.wake();
+    pool.inactive.wake();
+    let until = Instant::now() + pool.settings.drain_timeout.saturating_sub(LINGER_TIME);
+    while pool.admission.earlier() > 0 && Instant::now() < until {
+        let is_full = accept_all(pool, sockets).is_err() || pool.admission.is_full();
+        if is_full {
+            // The sockets stay readable.
+            thread::sleep(BACK_OFF.1);
+        } else {
+            wait(pool, sockets, Some(BACK_OFF.1));
+        }
+    }
+    log::info!("new connections wait for the next server, open connections: {}", pool.admission.connections());
 }
 
 /// Accepts from all sockets in turn until their backlogs are empty, and returns the number
@@ -89,7 +116,11 @@ fn accept_all(pool: &Pool, sockets: &[TcpListener]) -> io::Result<usize> {
 fn accept_one(pool: &Pool, socket: &TcpListener) -> io::Result<bool> {
     match socket.accept() {
         Ok((stream, peer)) => {
-            let connection = Connection::new(stream.into(), peer.ip(), pool.admission.admit());
+            let stream = Socket::from(stream);
+            if pool.shutdown.is_handover() && prepare_connection(&stream, pool.settings.stall_timeout).is_err() {
+                return Ok(true);
+            }
+            let connection = Connection::new(stream, peer.ip(), pool.admission.admit());
             pool.queue(connection, Wakeup::New);
             let superfluous = pool.admission.superfluous();
             if superfluous > 0 {
@@ -113,9 +144,12 @@ fn evict_shed(pool: &Pool) {
     pool.inactive.evict_shed();
 }
 
-/// Waits for shutdown or a connection on one of the sockets, at most for `limit`.
+/// Waits for the drain to begin or a connection on one of the sockets, at most for `limit`.
 fn wait(pool: &Pool, sockets: &[TcpListener], limit: Option<Duration>) {
-    let mut awaited = vec![PollFd::from_borrowed_fd(pool.shutdown.as_fd(), PollFlags::IN)];
+    let mut awaited = Vec::new();
+    if !pool.shutdown.is_draining() {
+        awaited.push(PollFd::from_borrowed_fd(pool.shutdown.as_fd(), PollFlags::IN));
+    }
     awaited.extend(sockets.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
     let limit = limit.map(|limit| Timespec::try_from(limit).expect("a fraction of a second fits"));
     // An interrupted wait only ends early.

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::pool::INLINE_WAIT;
 use crate::limits::{BACKLOG, LINGER_TIME, UNSENT_MAX};
@@ -13,7 +13,11 @@ use crate::limits::{BACKLOG, LINGER_TIME, UNSENT_MAX};
 /// One or more sockets that listen on one port. Their connections inherit the options that the
 /// workers need.
 #[derive(Debug)]
-pub struct Listener(pub(super) Vec<TcpListener>);
+pub struct Listener {
+    pub(super) sockets: Vec<TcpListener>,
+    /// Whether another process holds the sockets too, and listens when this one has ended.
+    pub(super) is_inherited: bool,
+}
 
 /// Tries for a port that is free on every address, when the system chooses it.
 const PORT_TRIES: usize = 16;
@@ -32,21 +36,35 @@ impl Listener {
                 Err(error) if is_missing(&error) => bind((Ipv4Addr::UNSPECIFIED, port).into(), stall_timeout),
                 bound => bound,
             };
-            return Ok(Listener(vec![socket?]));
+            return Ok(Listener::bound(vec![socket?]));
         };
         let addresses = resolve(host, port)?;
         let mut tries = 0..PORT_TRIES;
         loop {
             match bind_all(&addresses, stall_timeout) {
                 Err(error) if port == 0 && error.kind() == io::ErrorKind::AddrInUse && tries.next().is_some() => {}
-                bound => return bound.map(Listener),
+                bound => return bound.map(Listener::bound),
             }
         }
     }
 
+    fn bound(sockets: Vec<TcpListener>) -> Self {
+        Listener { sockets, is_inherited: false }
+    }
+
+    /// Takes listening sockets of another process, such as a service manager. Their options are
+    /// set as if they were bound here.
+    pub fn inherit(sockets: Vec<TcpListener>, stall_timeout: Duration) -> io::Result<Self> {
+        for socket in &sockets {
+            socket.set_nonblocking(true)?;
+            prepare(SockRef::from(socket), stall_timeout)?;
+        }
+        Ok(Listener { sockets, is_inherited: true })
+    }
+
     /// The addresses of the sockets.
     pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        self.0.iter().map(TcpListener::local_addr).collect()
+        self.sockets.iter().map(TcpListener::local_addr).collect()
     }
 }
 
@@ -97,7 +115,8 @@ fn bind(address: SocketAddr, stall_timeout: Duration) -> io::Result<TcpListener>
     }
     // Connections of an earlier run in TIME_WAIT must not prevent the bind (socket(7)).
     socket.set_reuse_address(true)?;
-    prepare(&socket, stall_timeout)?;
+    socket.set_nonblocking(true)?;
+    prepare(SockRef::from(&socket), stall_timeout)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -106,8 +125,7 @@ fn bind(address: SocketAddr, stall_timeout: Duration) -> io::Result<TcpListener>
 /// Sets the options that connections inherit from the listener (tcp(7), socket(7)), which saves
 /// four system calls each: no delay for small responses, timeouts of blocking calls, the limit of
 /// unsent bytes. They must be set before listen(2), or the first connections lack them.
-fn prepare(socket: &Socket, stall_timeout: Duration) -> io::Result<()> {
-    socket.set_nonblocking(true)?;
+fn prepare(socket: SockRef, stall_timeout: Duration) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     // This also covers closed sockets, whose unacknowledged bytes the kernel would keep for
     // minutes. The server's own timeout comes a little earlier.
@@ -117,23 +135,29 @@ fn prepare(socket: &Socket, stall_timeout: Duration) -> io::Result<()> {
     socket.set_tcp_notsent_lowat(UNSENT_MAX)
 }
 
+/// Sets the same options on a connection that was in the backlog of an inherited socket before
+/// they were set there.
+pub(super) fn prepare_connection(socket: &Socket, stall_timeout: Duration) -> io::Result<()> {
+    match socket.read_timeout()? {
+        Some(_) => Ok(()),
+        None => prepare(SockRef::from(socket), stall_timeout),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::TcpStream;
-
-    use socket2::SockRef;
 
     use super::*;
 
     const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
-    #[test]
-    fn connections_inherit_the_options_of_the_listener() {
-        let listener = Listener::bind(Some("127.0.0.1"), 0, STALL_TIMEOUT).expect("a free port");
-        let _client = TcpStream::connect(&*listener.addresses().expect("it is bound")).expect("it listens");
-        listener.0[0].set_nonblocking(false).expect("the socket is open");
-        let (stream, _) = listener.0[0].accept().expect("the client has connected");
-        let socket = SockRef::from(&stream);
+    fn accept(listener: &Listener) -> Socket {
+        listener.sockets[0].set_nonblocking(false).expect("the socket is open");
+        listener.sockets[0].accept().expect("the client has connected").0.into()
+    }
+
+    fn assert_prepared(socket: &Socket) {
         assert!(socket.tcp_nodelay().expect("an option"));
         assert_eq!(socket.tcp_user_timeout().expect("an option"), Some(STALL_TIMEOUT + LINGER_TIME));
         assert_eq!(socket.tcp_notsent_lowat().expect("an option"), UNSENT_MAX);
@@ -141,6 +165,26 @@ mod tests {
         for time in [socket.read_timeout(), socket.write_timeout()] {
             assert!(time.expect("an option").is_some_and(|time| (INLINE_WAIT..INLINE_WAIT * 4).contains(&time)));
         }
+    }
+
+    #[test]
+    fn connections_inherit_the_options_of_the_listener() {
+        let listener = Listener::bind(Some("127.0.0.1"), 0, STALL_TIMEOUT).expect("a free port");
+        let _client = TcpStream::connect(&*listener.addresses().expect("it is bound")).expect("it listens");
+        assert_prepared(&accept(&listener));
+    }
+
+    #[test]
+    fn connections_to_an_inherited_socket_have_the_same_options_even_the_first() {
+        let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = socket.local_addr().expect("it is bound");
+        let _first = TcpStream::connect(address).expect("it listens");
+        let listener = Listener::inherit(vec![socket], STALL_TIMEOUT).expect("options");
+        let _second = TcpStream::connect(address).expect("it listens");
+        let first = accept(&listener);
+        prepare_connection(&first, STALL_TIMEOUT).expect("options");
+        assert_prepared(&first);
+        assert_prepared(&accept(&listener));
     }
 
     #[test]

@@ -7,7 +7,8 @@
 //! |---|---|
 //! | `acceptor`, `worker`, `poller` | the threads that accept, serve and poll connections |
 //! | `connection` | states and deadlines of a connection, its bytes in and out |
-//! | `listener` | the listening sockets |
+//! | `listener`, `activation` | the listening sockets, and those of a service manager |
+//! | `monitor` | what a server shows of itself |
 //! | `pool` | what the threads share, generic over the connection |
 //! | `settings` | limits, timeouts, and how files are sent |
 //!
@@ -30,16 +31,19 @@ use crate::ops::Observer;
 use crate::site::Site;
 
 mod acceptor;
+pub mod activation;
 mod connection;
 #[cfg(any(test, fuzzing))]
 pub mod harness;
 mod listener;
+mod monitor;
 mod poller;
 mod pool;
 mod settings;
 mod worker;
 
 pub use listener::Listener;
+pub use monitor::Monitor;
 pub use pool::default_workers;
 pub use pool::shutdown::Shutdown;
 pub use settings::{SendMethod, Settings};
@@ -49,35 +53,59 @@ use poller::Poller;
 use pool::Event;
 
 /// Threads of a server besides its workers: acceptor and two pollers. The process has five more:
-/// main, content, signals, diagnostics, access log.
+/// main, content, signals, diagnostics, access log; with a service manager a
+/// sixth, notify.
 pub const THREADS_BESIDE_WORKERS: usize = 3;
 
 /// How long threads may take to end after an abort. One that still waits for a file system ends
 /// with the process.
 const ABORT_TIME: Duration = Duration::from_secs(1);
 
-/// Serves the site on the listener until `shutdown` drains it and the responses under way are
-/// finished or aborted. The process should exit then: a thread that waits for a hung file system is
-/// left behind.
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    pool: Arc<Pool>,
+    threads: usize,
+    events: Receiver<Event>,
+}
+
+/// Starts to serve the site on the listener, until `shutdown` drains the server.
 ///
-/// Fails if the server cannot start (no descriptors, no threads), or if a thread that every
-/// connection needs has panicked.
-pub fn run(
+/// Fails if it cannot start (no descriptors, no threads).
+pub fn start(
     settings: &Settings,
     listener: Listener,
     site: Arc<Site>,
     observer: Option<Arc<dyn Observer>>,
     shutdown: Arc<Shutdown>,
-) -> io::Result<()> {
+) -> io::Result<Server> {
+    if listener.is_inherited {
+        shutdown.hand_over();
+    }
     let (sender, events) = unbounded();
     let pool = Arc::new(Pool::new(settings.clone(), site, observer, shutdown, sender)?);
-    let threads = start(&pool, listener)?;
-    wait(threads, &events)
+    let threads = start_threads(&pool, listener)?;
+    Ok(Server { pool, threads, events })
+}
+
+impl Server {
+    /// A view of it, which may outlive it.
+    pub fn monitor(&self) -> Monitor {
+        Monitor(Arc::clone(&self.pool))
+    }
+
+    /// Waits until the server has drained and the responses under way are finished or aborted. The
+    /// process should exit then: a thread that waits for a hung file system is left behind.
+    ///
+    /// Fails if a thread that every connection needs has panicked.
+    pub fn wait(self) -> io::Result<()> {
+        wait(self.threads, &self.events)
+    }
 }
 
 /// Starts all threads and returns their number. If one cannot be started, those before it keep
 /// running.
-fn start(pool: &Arc<Pool>, listener: Listener) -> io::Result<usize> {
+fn start_threads(pool: &Arc<Pool>, listener: Listener) -> io::Result<usize> {
     for number in 1..=pool.settings.workers.get() {
         spawn(pool, format!("worker-{number}"), worker::work)?;
     }

@@ -16,6 +16,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::connection::{Parked, Pool, Wakeup};
+use super::pool::heartbeat::Part;
 use super::pool::inbox::{Interest, PollInbox};
 use super::pool::load::Load;
 use super::pool::waker::Waker;
@@ -35,6 +36,14 @@ const HALF_CLOSED_TIME: Duration = Duration::from_secs(1);
 /// How long a connection without an event stays with the active poller, and how often such
 /// connections are handed on.
 const ACTIVE_TIME: Duration = Duration::from_secs(1);
+
+/// How long an idle connection is kept while the sockets are handed over, so that its client's next
+/// request, which may be on its way, is answered with `Connection: close` instead of a reset (RFC
+/// 9112 section 9.6).
+const HANDOVER_GRACE: Duration = Duration::from_secs(1);
+
+/// How often idle connections are checked during a handover.
+const HANDOVER_LOOK: Duration = Duration::from_millis(100);
 
 /// Precision of deadlines, so that many that pass in a row cost one pass over the connections.
 const TICK: Duration = Duration::from_millis(20);
@@ -82,6 +91,7 @@ impl<'a> Poller<'a> {
                 thread::sleep(Load { active: self.parked.len(), ..self.pool.load() }.poll_delay());
             }
             self.inbox.before_poll();
+            self.pool.heartbeat.beat(if self.inactive.is_some() { Part::PollActive } else { Part::PollInactive });
             if self.pool.admission.all_gone() {
                 return;
             }
@@ -170,8 +180,9 @@ impl<'a> Poller<'a> {
         }
     }
 
-    /// While the server drains: closes idle connections at once, lingering ones after
-    /// [`LINGER_TIME`], and all others at the drain timeout.
+    /// While the server drains: closes idle connections at once, in a handover after
+    /// [`HANDOVER_GRACE`], lingering ones after [`LINGER_TIME`], and all others at the drain
+    /// timeout.
     fn drain(&mut self) {
         let Pool { shutdown, settings, admission, events, .. } = self.pool;
         if !shutdown.is_draining() {
@@ -189,7 +200,16 @@ impl<'a> Poller<'a> {
             self.extract(|_| true).into_iter().for_each(|parked| self.pool.queue(parked.connection, Wakeup::Abandoned));
             self.look_at_waiters(now);
         }
-        drop(self.extract(|Parked { connection, .. }| connection.is_idle() || (lingered && connection.is_lingering())));
+        let mut grace = Duration::ZERO;
+        if shutdown.is_handover() {
+            grace = HANDOVER_GRACE;
+            self.next_deadline = self.next_deadline.min(now + HANDOVER_LOOK);
+            // Requests that have arrived must not be closed with their connections.
+            release_ready(self.pool, &mut self.parked, None, now);
+        }
+        drop(self.extract(|Parked { connection, since: parked_at, .. }| {
+            (connection.is_idle() && now >= since.max(*parked_at) + grace) || (lingered && connection.is_lingering())
+        }));
         for step in [since + LINGER_TIME, since + settings.drain_timeout] {
             if step > now {
                 self.next_deadline = self.next_deadline.min(step);

@@ -23,6 +23,7 @@ use crate::site::{AccessRules, FileSystem, Kind};
 
 mod connection;
 mod generated;
+mod monitor;
 mod records;
 mod subtitles;
 mod views;
@@ -36,7 +37,7 @@ fn serving_with(change: impl FnOnce(&mut Settings), test: impl FnOnce(SocketAddr
     let (_content, pool, events) = pool_with(change);
     let listener = Listener::bind(Some("127.0.0.1"), 0, PATIENCE).expect("a free port");
     let address = listener.addresses().expect("it is bound")[0];
-    let threads = start(&pool, listener).expect("threads");
+    let threads = start_threads(&pool, listener).expect("threads");
     {
         let _end = Finish(&pool.shutdown);
         test(address, &pool);

@@ -24,6 +24,7 @@ pub(super) fn work(pool: &Pool) {
                 worker.run_slot = None;
                 drop(file);
             }
+            Task::Probe => pool.probed(),
             Task::End => break,
         }
     }

@@ -60,6 +60,11 @@ impl Index {
         self.read().folders.get(relative).cloned()
     }
 
+    /// Changes whenever a folder does.
+    pub fn version(&self) -> u64 {
+        self.read().version
+    }
+
     /// Number and size of the files in the folders for whose path `is_counted`.
     pub fn total(&self, is_counted: impl Fn(&[u8]) -> bool) -> (usize, Bytes) {
         let state = self.read();
@@ -144,7 +149,9 @@ impl Index {
     /// Removes a folder and those beneath. Returns them all.
     pub fn remove(&self, relative: &[u8]) -> Vec<Box<[u8]>> {
         let mut removed = Vec::new();
-        self.write().remove(relative.into(), &mut removed);
+        let mut state = self.write();
+        state.version += 1;
+        state.remove(relative.into(), &mut removed);
         removed
     }
 

@@ -163,6 +163,11 @@ impl Site {
         self.0.reopen()
     }
 
+    /// Whether the content folder is open.
+    pub fn is_open(&self) -> bool {
+        self.0.cache.tree().is_some()
+    }
+
     /// Opens the content folder and scans it into the index before it returns.
     ///
     /// Fails if the folder itself cannot be opened. What cannot be read in it is skipped.

@@ -1,5 +1,6 @@
 //! The server as clients see it: the real program over real sockets.
 
+mod activation;
 mod answers;
 mod case;
 mod check;

@@ -1,6 +1,7 @@
 //! Admission: counts connections against `--max-connections`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::quota::{Quota, Slot};
 use super::waker::Waker;
@@ -16,6 +17,9 @@ pub(in crate::serve) struct Admission {
     shed: Arc<Quota>,
     /// Both, and the acceptor: while it accepts, the last connection is not gone.
     all: Arc<Quota>,
+    /// Connections accepted before [`begin_handover`](Admission::begin_handover).
+    earlier: Arc<Quota>,
+    handing_over: AtomicBool,
 }
 
 /// Counts one connection until it is dropped.
@@ -24,6 +28,7 @@ pub(in crate::serve) struct Permit {
     /// Whether the connection is over the limit.
     pub is_shed: bool,
     _slots: [Slot; 2],
+    _earlier: Option<Slot>,
 }
 
 impl Admission {
@@ -31,14 +36,33 @@ impl Admission {
     pub fn new(limit: usize, all_gone: Vec<Arc<Waker>>) -> Self {
         // A low limit may mean few descriptors, so fewer connections are answered 503 too.
         let shed = Quota::new((limit / 2).clamp(SHED_MIN, SHED_MAX));
-        Admission { limit, admitted: Quota::new(limit), shed, all: Quota::waking(all_gone) }
+        Admission {
+            limit,
+            admitted: Quota::new(limit),
+            shed,
+            all: Quota::waking(all_gone),
+            earlier: Quota::new(usize::MAX),
+            handing_over: AtomicBool::new(false),
+        }
     }
 
     /// A permit for an accepted connection, even over the limit.
     pub fn admit(&self) -> Permit {
         let admitted = self.admitted.try_take(1);
         let is_shed = admitted.is_none();
-        Permit { is_shed, _slots: [admitted.unwrap_or_else(|| self.shed.take(1)), self.all.take(1)] }
+        let earlier = (!self.handing_over.load(Ordering::Relaxed)).then(|| self.earlier.take(1));
+        let slots = [admitted.unwrap_or_else(|| self.shed.take(1)), self.all.take(1)];
+        Permit { is_shed, _slots: slots, _earlier: earlier }
+    }
+
+    /// Counts further connections apart from those there are.
+    pub fn begin_handover(&self) {
+        self.handing_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Connections accepted before the handover.
+    pub fn earlier(&self) -> usize {
+        self.earlier.taken()
     }
 
     /// Counts the acceptor until it ends.

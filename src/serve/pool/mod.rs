@@ -2,12 +2,14 @@
 //!
 //! `admission` (how many connections), `run_slots` (which workers receive), `inbox` and `waker`
 //! (how a connection gets to a poller), `disk` (permits for file access that may block), `load`
-//! (what the load allows), `send_budget`, `send_queue` and `quota` (what clients may hold),
+//! (what the load allows), `heartbeat` (whether the
+//! threads make progress), `send_budget`, `send_queue` and `quota` (what clients may hold),
 //! `shutdown` (drain and abort), `sync` (std or loom).
 
 use std::fs::File;
 use std::io;
 use std::num::NonZeroUsize;
+use std::sync::atomic::Ordering::Relaxed;
 #[cfg(test)]
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +24,7 @@ use crate::site::{FileSystem, Site, WouldBlock};
 
 pub(in crate::serve) mod admission;
 pub(in crate::serve) mod disk;
+pub(in crate::serve) mod heartbeat;
 pub(in crate::serve) mod inbox;
 pub(in crate::serve) mod load;
 pub(in crate::serve) mod quota;
@@ -34,6 +37,7 @@ pub(in crate::serve) mod waker;
 
 use admission::Admission;
 use disk::DiskPermits;
+use heartbeat::{Heartbeat, Part};
 use inbox::{Interest, Parked, PollInbox};
 use load::Load;
 use quota::{Quota, Slot};
@@ -103,6 +107,8 @@ pub(in crate::serve) enum Task<C> {
     Serve(C, Wakeup<C>),
     /// Closes a file whose close may block.
     CloseFile(File, DiskPermit<C>),
+    /// Shows that a worker receives, and wakes the pollers so that they show that they poll.
+    Probe,
     /// The worker that receives it ends.
     End,
 }
@@ -134,6 +140,7 @@ pub(in crate::serve) struct Pool<C> {
     pub admission: Admission,
     pub disk: Arc<DiskPermits<Waiter<C>>>,
     pub run_slots: RunSlots,
+    pub heartbeat: Heartbeat,
     /// Transfers that may have more unsent bytes in their sockets.
     pub send_budget: Arc<Quota>,
     /// Bytes of unfinished request heads in parked connections.
@@ -180,9 +187,9 @@ impl<C: Send + 'static> Pool<C> {
         let (active, inactive) = (PollInbox::new(Waker::new()?), PollInbox::new(Waker::new()?));
         let admission =
             Admission::new(settings.max_connections, vec![Arc::clone(active.waker()), Arc::clone(inactive.waker())]);
-        // Sending never blocks: there is room for every possible connection, and for one close and
-        // one end for each worker.
-        let (sender, receiver) = bounded(settings.max_connections + SHED_MAX + 2 * settings.workers.get());
+        // Sending never blocks: there is room for every possible connection, a probe, and one close
+        // and one end for each worker.
+        let (sender, receiver) = bounded(settings.max_connections + SHED_MAX + 1 + 2 * settings.workers.get());
         let deliver = sender.clone();
         let disk = DiskPermits::new(
             settings.workers,
@@ -207,6 +214,7 @@ impl<C: Send + 'static> Pool<C> {
             admission,
             disk,
             run_slots: RunSlots::new(processors()),
+            heartbeat: Heartbeat::default(),
             send_budget: Quota::new(FEW_TRANSFERS),
             unfinished_heads: Quota::new(UNFINISHED_HEADS_MAX),
             generated: Quota::new(GENERATED_MAX),
@@ -237,6 +245,20 @@ impl<C: Send + 'static> Pool<C> {
         if self.disk.wait(file_system, Waiter::Connection(parked)) {
             self.active.wake();
         }
+    }
+
+    /// Puts a probe at the end of the channel, unless one is there.
+    pub fn probe(&self) {
+        if self.heartbeat.begin_probe() {
+            self.send(Task::Probe);
+        }
+    }
+
+    /// Notes that a worker has received a probe.
+    pub fn probed(&self) {
+        self.heartbeat.end_probe();
+        self.active.wake();
+        self.inactive.wake();
     }
 
     /// Ends all workers after they have served what is in the channel.
@@ -275,11 +297,16 @@ impl<'a, C: Send + 'static> Worker<'a, C> {
     pub fn next(&mut self) -> Task<C> {
         self.disk_permit = None;
         // A worker that is awake without a slot, because it has blocked, may take what is there.
-        if let Ok(task) = self.pool.receiver.try_recv() {
-            return task;
-        }
-        self.run_slot.get_or_insert_with(|| self.pool.run_slots.acquire());
-        self.pool.receiver.recv().expect("the pool holds a sender itself")
+        let task = self.pool.receiver.try_recv().unwrap_or_else(|_| {
+            let idle = &self.pool.heartbeat.idle;
+            idle.fetch_add(1, Relaxed);
+            self.run_slot.get_or_insert_with(|| self.pool.run_slots.acquire());
+            let task = self.pool.receiver.recv().expect("the pool holds a sender itself");
+            idle.fetch_sub(1, Relaxed);
+            task
+        });
+        self.pool.heartbeat.beat(Part::Workers);
+        task
     }
 
     /// A permit to block on a client for up to [`INLINE_WAIT`], if the load allows it and at most

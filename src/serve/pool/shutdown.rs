@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use super::waker::{Wake, Waker};
 
@@ -11,6 +11,8 @@ use super::waker::{Wake, Waker};
 #[derive(Debug)]
 pub struct Shutdown {
     state: AtomicU8,
+    /// Whether another process goes on listening on the same sockets.
+    hands_over: AtomicBool,
     wake: Waker,
 }
 
@@ -20,10 +22,11 @@ const ABORTED: u8 = 2;
 
 impl Shutdown {
     pub fn new() -> io::Result<Self> {
-        Ok(Shutdown { state: AtomicU8::new(RUNNING), wake: Waker::new()? })
+        Ok(Shutdown { state: AtomicU8::new(RUNNING), hands_over: AtomicBool::new(false), wake: Waker::new()? })
     }
 
-    /// Asks the server to accept no more connections, finish the responses under way and end.
+    /// Asks the server to finish the responses under way and end. It accepts no more connections,
+    /// unless it hands its sockets over.
     pub fn drain(&self) {
         self.state.fetch_max(DRAINING, Ordering::SeqCst);
         self.wake.wake();
@@ -32,6 +35,15 @@ impl Shutdown {
     /// Aborts what is still under way. Returns whether this call was the first.
     pub(in crate::serve) fn abort(&self) -> bool {
         self.state.fetch_max(ABORTED, Ordering::SeqCst) < ABORTED
+    }
+
+    /// Makes the drain a handover: the sockets were inherited, so they stay open for a successor.
+    pub(in crate::serve) fn hand_over(&self) {
+        self.hands_over.store(true, Ordering::SeqCst);
+    }
+
+    pub(in crate::serve) fn is_handover(&self) -> bool {
+        self.hands_over.load(Ordering::SeqCst)
     }
 
     pub(in crate::serve) fn is_draining(&self) -> bool {
