@@ -20,6 +20,17 @@ pub const EMPTY_LINES_MAX: usize = 4;
 /// Bytes of a method name; a longer one cannot be a known method and is 501 (RFC 9112 section 3).
 pub const METHOD_MAX: usize = 32;
 
+/// Bytes of a PROXY header; a longer one is refused. Addresses take at most 232, the rest are
+/// fields about TLS and the like; nginx has the same limit.
+pub const PROXY_HEADER_MAX: usize = 4 * 1024;
+
+/// Proxies that a request may have passed: further addresses in `X-Forwarded-For` and `Forwarded`
+/// are not looked at.
+pub const PROXIES_MAX: usize = 32;
+
+/// Bytes of `X-Forwarded-Prefix`; a longer one is ignored.
+pub const FORWARDED_PREFIX_MAX: usize = 256;
+
 /// Bytes of all unfinished request heads; beyond it the oldest are evicted with 408. Otherwise each
 /// of 4,096 connections could hold [`HEAD_MAX`].
 pub const UNFINISHED_HEADS_MAX: usize = 8 * 1024 * 1024;

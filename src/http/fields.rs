@@ -40,7 +40,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The values of every field line of that name, in order.
-    pub fn every(&self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+    pub fn every(&self, name: &'static str) -> impl DoubleEndedIterator<Item = &'a [u8]> {
         self.0.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
     }
 
@@ -52,7 +52,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The members of a list field, whose lines count as one list (RFC 9110 section 5.3).
-    pub fn members(&self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+    pub fn members(&self, name: &'static str) -> impl DoubleEndedIterator<Item = &'a [u8]> {
         self.every(name).flat_map(list_members)
     }
 
@@ -64,7 +64,7 @@ impl<'a> Fields<'a> {
 
 /// The members of a comma-separated list without white space and empty members (RFC 9110 section
 /// 5.6.1.2).
-pub fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn list_members(value: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
 }
 

@@ -20,6 +20,9 @@ pub struct Request<'a> {
     /// Whether the connection may persist after the response (RFC 9112 section 9.3).
     pub persistent: bool,
     pub fields: Fields<'a>,
+    /// Whether a trusted proxy sent it, so that what its fields say of the client is believed.
+    /// Parsing cannot know, and leaves it false.
+    pub from_trusted_proxy: bool,
 }
 
 /// The outcome of parsing the bytes received so far.
@@ -48,7 +51,10 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Refusal> {
     check_host(version, &fields)?;
     let content = framing::content(version, &fields)?;
     let persistent = framing::persistent(method, version, &fields, content);
-    Ok(Parsed::Complete(Request { method, target, version, content, persistent, fields }, length))
+    Ok(Parsed::Complete(
+        Request { method, target, version, content, persistent, fields, from_trusted_proxy: false },
+        length,
+    ))
 }
 
 impl<'a> Request<'a> {

@@ -14,6 +14,16 @@ pub struct Target<'a> {
     pub path: Path,
     /// What follows the question mark, if there is one.
     pub query: Option<Query<'a>>,
+    /// Folders that a relative link must climb to the content folder. A browser counts slashes,
+    /// also where [`Path`] leaves out empty segments.
+    depth: usize,
+}
+
+impl Target<'_> {
+    /// A relative link to the content folder, which holds behind a proxy with a path prefix too.
+    pub fn root(&self) -> String {
+        if self.depth == 0 { "./".into() } else { "../".repeat(self.depth) }
+    }
 }
 
 /// A path below the content folder: decoded once and normalised, so without empty, `.` and `..`
@@ -32,8 +42,10 @@ const ENCODED_IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').
 pub fn parse(target: &[u8]) -> Result<Target<'_>, Refusal> {
     let local = if target.starts_with(b"/") { target } else { after_authority(target)? };
     let mut halves = local.splitn(2, |&byte| byte == b'?');
-    let path = Path::normalise(&percent_decode(halves.next().unwrap_or_default())?)?;
-    Ok(Target { path, query: halves.next().map(Query) })
+    let encoded = halves.next().unwrap_or_default();
+    let path = Path::normalise(&percent_decode(encoded)?)?;
+    let depth = encoded.iter().filter(|&&byte| byte == b'/').count().saturating_sub(1);
+    Ok(Target { path, query: halves.next().map(Query), depth })
 }
 
 /// Checks the target of a method other than GET and HEAD (RFC 9112 section 3.2): host and port for
@@ -182,6 +194,22 @@ mod tests {
     }
 
     #[test]
+    fn the_root_is_as_far_up_as_a_browser_counts() {
+        for (target, root) in [
+            ("/", "./"),
+            ("/a.mp4?play=/x", "./"),
+            ("/a/", "../"),
+            ("/a/b/c", "../../"),
+            ("/a//b/", "../../../"),
+            ("/a%2Fb", "./"),
+            ("http://h", "./"),
+            ("http://h/a/b", "../"),
+        ] {
+            assert_eq!(parse(target.as_bytes()).expect("a path").root(), root, "{target}");
+        }
+    }
+
+    #[test]
     fn targets_name_paths() {
         for (target, relative, folder) in [
             ("/", "", true),
@@ -287,7 +315,7 @@ mod tests {
             ("/a%0d%0aSet-Cookie:x", "/a%0D%0ASet-Cookie%3Ax/"),
             ("/films?sort=name", "/films/?sort=name"),
         ] {
-            let Ok(Target { path, query }) = parse(target.as_bytes()) else { panic!("{target} is a path") };
+            let Ok(Target { path, query, .. }) = parse(target.as_bytes()) else { panic!("{target} is a path") };
             assert_eq!(path.location(query), location);
         }
     }
@@ -308,7 +336,8 @@ mod tests {
             prop_assume!(names.iter().all(|name| name != "." && name != ".."));
             let path = Path { relative: names.join("/").into_bytes(), folder: true };
             let location = path.location(None);
-            prop_assert_eq!(parse(location.as_bytes()), Ok(Target { path, query: None }));
+            let Ok(again) = parse(location.as_bytes()) else { panic!("{location} is a path") };
+            prop_assert_eq!((again.path, again.query), (path, None));
         }
     }
 }
