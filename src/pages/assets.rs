@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::http::Validators;
+use crate::http::target::Target;
 use crate::site::Resource;
 
 /// Where they lie: names with a leading dot are hidden in the content folder, so nothing collides.
@@ -28,19 +29,19 @@ static ASSETS: [Asset; 7] = [
     Asset { name: "gallery.js", content: include_bytes!("assets/gallery.js"), content_type: SCRIPT },
 ];
 
-/// Their URLs, in the same order. The tag in a URL changes with the content, so that browsers may
-/// keep what they have.
+/// Their URLs relative to the content folder, in the same order. The tag in a URL changes with the
+/// content, so that browsers may keep what they have.
 static URLS: LazyLock<[String; ASSETS.len()]> = LazyLock::new(|| {
     ASSETS.each_ref().map(|asset| {
         let tag = Validators::generated(asset.content).entity_tag();
-        format!("/{FOLDER}{}?{}", asset.name, tag.trim_matches('"'))
+        format!("{FOLDER}{}?{}", asset.name, tag.trim_matches('"'))
     })
 });
 
-/// The URL of an asset.
-pub fn url(name: &str) -> &'static str {
+/// The URL of an asset on the page of a target.
+pub fn url(target: &Target, name: &str) -> String {
     let index = ASSETS.iter().position(|asset| asset.name == name).expect("it is embedded");
-    &URLS[index]
+    target.root() + &URLS[index]
 }
 
 /// The asset at a path relative to the content folder.

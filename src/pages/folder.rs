@@ -34,7 +34,7 @@ pub fn page(target: &Target, folder: &Folder, listing: &Listing, site: &Site, pe
     let body = html! {
         (icons::definitions())
         a .skip href="#entries" { "Skip to the entries" }
-        header { (way_up(path, choice)) }
+        header { (way_up(target, choice)) }
         main #folder data-path=(data_path) data-pending=[(pending > 0).then_some(pending)] {
             div .title {
                 h1 { (title) }
@@ -53,20 +53,20 @@ pub fn page(target: &Target, folder: &Folder, listing: &Listing, site: &Site, pe
             @if listing.pages > 1 { (pages(listing)) }
         }
     };
-    layout::page(&title, "folder.js", body)
+    layout::page(target, &title, "folder.js", body)
 }
 
 /// Relative links to the folders above: Kodi takes `<a href="/films/">films</a>` for a folder of
 /// that name in this one.
-fn way_up(path: &[u8], choice: &Choice) -> Markup {
+fn way_up(target: &Target, choice: &Choice) -> Markup {
     let view = if choice.is_grid { "?view=grid" } else { "" };
-    let names: Vec<_> = path.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).collect();
+    let names: Vec<_> = target.path.relative().split(|&byte| byte == b'/').filter(|name| !name.is_empty()).collect();
     let up = |levels: usize| if levels == 0 { "./".to_string() } else { "../".repeat(levels) };
     html! {
         nav aria-label="Folders above" {
             ol {
                 li { a .home href={ (up(names.len())) (view) } aria-current=[names.is_empty().then_some("page")] {
-                    img src=(assets::url("icon.svg")) alt=""; "reeld"
+                    img src=(assets::url(target, "icon.svg")) alt=""; "reeld"
                 } }
                 @for (place, name) in names.iter().enumerate() {
                     li {

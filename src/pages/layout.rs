@@ -4,6 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::assets;
 use crate::http::response::Field;
+use crate::http::target::Target;
 use crate::site::Resource;
 
 /// Nothing from elsewhere, and no script but ours, whatever a name in the folder says (CSP level
@@ -15,13 +16,13 @@ const POLICY: &str = "default-src 'none'; img-src 'self'; media-src 'self'; styl
 pub const HTML: &str = "text/html; charset=utf-8";
 
 /// A page with this title; `script` names its asset.
-pub fn page(title: &str, script: &str, body: Markup) -> Resource {
-    let head = html! { script src=(assets::url(script)) defer {} };
-    Resource::generated(document(title, head, body).into_bytes(), HTML, fields())
+pub fn page(target: &Target, title: &str, script: &str, body: Markup) -> Resource {
+    let head = html! { script src=(assets::url(target, script)) defer {} };
+    Resource::generated(document(target, title, head, body).into_bytes(), HTML, fields())
 }
 
 /// The text of a page; `head` is what only its head has.
-pub fn document(title: &str, head: Markup, body: Markup) -> String {
+pub fn document(target: &Target, title: &str, head: Markup, body: Markup) -> String {
     let document = html! {
         (DOCTYPE)
         html lang="en" {
@@ -30,8 +31,8 @@ pub fn document(title: &str, head: Markup, body: Markup) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) }
-                link rel="icon" href=(assets::url("icon.svg"));
-                link rel="stylesheet" href=(assets::url("reeld.css"));
+                link rel="icon" href=(assets::url(target, "icon.svg"));
+                link rel="stylesheet" href=(assets::url(target, "reeld.css"));
                 (head)
             }
             body { (body) }

@@ -4,7 +4,8 @@ use super::kind::Kind;
 use super::listing::Listing;
 use super::view;
 use crate::http::Request;
-use crate::http::target::{self, Target, encode};
+use crate::http::forwarded::{BASE_FIELDS, Base};
+use crate::http::target::{Target, encode};
 use crate::media::sidecar;
 use crate::site::Resource;
 
@@ -23,7 +24,7 @@ pub fn of_file(request: &Request, target: &Target) -> Resource {
 
 fn playlist<'a>(request: &Request, folder: &[u8], name: &[u8], files: impl Iterator<Item = &'a [u8]>) -> Resource {
     let slash = if folder.is_empty() { "" } else { "/" };
-    let base = format!("{}/{}{slash}", origin(request), encode(folder));
+    let base = format!("{}/{}{slash}", Base::new(request), encode(folder));
     let mut text = String::from("#EXTM3U\n");
     for file in files {
         // Not cut to a part: some players take a part for the whole.
@@ -32,16 +33,9 @@ fn playlist<'a>(request: &Request, folder: &[u8], name: &[u8], files: impl Itera
     let fields = vec![
         ("Content-Disposition", view::disposition(&[name, b".m3u"].concat()).into()),
         ("Cache-Control", "no-cache".into()),
-        ("Vary", "Host".into()),
+        ("Vary", if request.from_trusted_proxy { BASE_FIELDS } else { "Host" }.into()),
     ];
     Resource::generated(text.into_bytes(), "audio/x-mpegurl; charset=utf-8", fields)
-}
-
-/// Scheme and authority that the client reached the server by (RFC 9110 section 7.1); empty for one
-/// that says neither, as HTTP/1.0 allows.
-fn origin(request: &Request) -> String {
-    let host = target::authority(request.target).or_else(|| request.only("host")).unwrap_or_default();
-    if host.is_empty() { String::new() } else { format!("http://{}", String::from_utf8_lossy(host)) }
 }
 
 /// A name without its extension, in one line.

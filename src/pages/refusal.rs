@@ -13,7 +13,7 @@ pub fn refusal(request: &Request, target: &Target, refusal: Refusal) -> Response
         return Response::refusal(refusal);
     }
     let parent = target.path.parent();
-    let up = if parent.is_empty() { "/".to_string() } else { format!("/{}/", encode(parent)) };
+    let up = format!("{}{}{}", target.root(), encode(parent), if parent.is_empty() { "" } else { "/" });
     let is_still_reading = refusal == Refusal::STILL_READING;
     let head = html! { @if is_still_reading { meta http-equiv="refresh" content="1"; } };
     let body = html! {
@@ -22,7 +22,7 @@ pub fn refusal(request: &Request, target: &Target, refusal: Refusal) -> Response
             p { a .button href=(up) { "Back to the folder" } }
         }
     };
-    Response::refusal_page(refusal, layout::document("reeld", head, body), layout::HTML, layout::fields())
+    Response::refusal_page(refusal, layout::document(target, "reeld", head, body), layout::HTML, layout::fields())
 }
 
 #[cfg(test)]
@@ -54,7 +54,7 @@ mod tests {
         assert!(reading.starts_with("HTTP/1.1 503 ") && reading.contains("Retry-After: 1\r\n"), "{reading}");
         assert!(reading.contains("<meta http-equiv=\"refresh\" content=\"1\">"), "{reading}");
         let missing = page(BROWSER, Refusal::keep_alive(Status::NotFound, "<None>."));
-        assert!(missing.contains("&lt;None&gt;.") && missing.contains("href=\"/films/\""), "{missing}");
+        assert!(missing.contains("&lt;None&gt;.") && missing.contains("href=\"../../films/\""), "{missing}");
         assert!(!missing.contains("refresh"), "{missing}");
         assert!(page("", Refusal::STILL_READING).ends_with(".\n"), "a program gets a sentence");
     }

@@ -43,7 +43,8 @@
 
     function card({ path, title, time, duration }) {
         const link = document.createElement('a');
-        link.href = `${path}?play`;
+        // Relative, as there may be a prefix that the server does not know.
+        link.href = `./${path.slice(folder.dataset.path.length)}?play`;
         const name = document.createElement('strong');
         name.textContent = title;
         const left = document.createElement('span');

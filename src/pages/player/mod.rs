@@ -52,11 +52,11 @@ pub fn page(request: &Request, target: &Target, folder: &Folder, site: &Site) ->
     };
     let script = if kind == Kind::Picture { "gallery.js" } else { "player.js" };
     let head = html! {
-        link rel="stylesheet" href=(assets::url("player.css"));
-        script src=(assets::url("problem.js")) defer {}
-        script src=(assets::url(script)) defer {}
+        link rel="stylesheet" href=(assets::url(target, "player.css"));
+        script src=(assets::url(target, "problem.js")) defer {}
+        script src=(assets::url(target, script)) defer {}
     };
-    let page = layout::document(&title(entry), head, body);
+    let page = layout::document(target, &title(entry), head, body);
     Some(Resource::generated(page.into_bytes(), "text/html; charset=utf-8", layout::fields()))
 }
 

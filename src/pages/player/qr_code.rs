@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use maud::{Markup, html};
 use qrcode::{Color, EcLevel, QrCode};
 
+use crate::http::forwarded::Base;
 use crate::http::target::{Target, encode};
 use crate::http::{Request, authority};
 use crate::limits::QR_ADDRESS_MAX;
@@ -15,8 +16,9 @@ const QUIET_ZONE: usize = 4;
 
 /// What is folded up on the page; nothing if the client named no host, or the address is too long.
 pub fn section(request: &Request, target: &Target) -> Markup {
-    let host = String::from_utf8_lossy(request.only("host").unwrap_or_default());
-    let address = format!("http://{host}/{}?play", encode(target.path.relative()));
+    let base = Base::new(request);
+    let host = &base.authority;
+    let address = format!("{base}/{}?play", encode(target.path.relative()));
     if host.is_empty() || address.len() > QR_ADDRESS_MAX {
         return Markup::default();
     }
