@@ -8,7 +8,7 @@ use argh::FromArgs;
 
 /// Serve a folder of media over HTTP/1.1, large files in parts. Every setting can also be made in
 /// the environment, --port as REELD_PORT and so on; the flag wins. Folders in REELD_CONFIDENTIAL
-/// are separated by colons.
+/// are separated by colons, networks in REELD_TRUSTED_PROXY by commas.
 #[derive(Debug, Default, FromArgs, PartialEq, Eq)]
 #[argh(help_triggers("-h", "--help"))]
 pub struct Args {
@@ -87,6 +87,15 @@ pub struct Args {
     /// a file for the access log (default: standard output); SIGHUP opens it again
     #[argh(option, arg_name = "path")]
     pub log_file: Option<String>,
+
+    /// the address of a proxy, or a network of proxies as 10.0.0.0/8, whose X-Forwarded fields are
+    /// believed; may be repeated
+    #[argh(option, arg_name = "network")]
+    pub trusted_proxy: Vec<String>,
+
+    /// connections from trusted proxies begin with a PROXY header (version 1 or 2)
+    #[argh(switch)]
+    pub proxy_protocol: bool,
 
     /// no pages that list folders or play files; index.html still stands for its folder
     #[argh(switch)]

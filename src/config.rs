@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::args::Args;
 use crate::bytes::{self, Bytes};
 use crate::environment::Environment;
+use crate::http::TrustedProxies;
 use crate::http::range::{PartPolicy, Parts};
 use crate::ops::LogFormat;
 use crate::serve::{SendMethod, Settings, default_workers};
@@ -54,21 +55,23 @@ impl Config {
     pub fn new(args: Args, environment: &Environment) -> Result<Self, String> {
         let given = |name, flag: Option<String>| environment.setting(name, flag.map(OsString::from));
         let content = environment.setting("content", args.content).value.unwrap_or_else(|| "content".into());
-        let listed = given("confidential", None);
-        let (place, folders) = if args.confidential.is_empty() {
-            let place = listed.place.clone();
-            let folders =
-                listed.read(Vec::new(), |text| Some(text.split(':').map(String::from).collect()), "folders")?;
-            (place, folders.into_iter().filter(|folder| !folder.is_empty()).collect())
-        } else {
-            ("--confidential".into(), args.confidential)
-        };
+        let (place, folders) = several("confidential", args.confidential, ':', environment)?;
         let access_rules = AccessRules::new(folders.iter().map(String::as_str)).map_err(|folder| {
             format!("{place} is '{folder}'; it must be a folder in the content folder, relative to it")
+        })?;
+        let (place, networks) = several("trusted-proxy", args.trusted_proxy, ',', environment)?;
+        let trusted_proxies = TrustedProxies::new(networks.iter().map(String::as_str)).map_err(|network| {
+            format!(
+                "{place} is '{network}'; it must be an IP address or a network, like 127.0.0.1, 10.0.0.0/8 or fd00::/8"
+            )
         })?;
         let seconds =
             |name, flag, default| given(name, flag).read(Duration::from_secs(default), positive_seconds, SECONDS);
         let switch = |name, flag: bool| given(name, flag.then(|| "1".into())).read(false, switch_named, "1 or 0");
+        let proxy_protocol = switch("proxy-protocol", args.proxy_protocol)?;
+        if proxy_protocol && trusted_proxies.is_empty() {
+            return Err("--proxy-protocol needs --trusted-proxy: the addresses that send a PROXY header".into());
+        }
         let config = Config {
             content: content.into(),
             host: given("host", args.host).read(
@@ -120,11 +123,30 @@ impl Config {
                     |text| text.parse().ok().map(Some),
                     "'*' or an origin as browsers send it, like https://films.example or http://localhost:3000",
                 )?,
+                trusted_proxies,
+                proxy_protocol,
             },
         };
         environment.check_all_known()?;
         Ok(config)
     }
+}
+
+/// Where the values of a flag that may be repeated are set, and the values; in its variable
+/// `separator` is between them.
+fn several(
+    name: &str,
+    flags: Vec<String>,
+    separator: char,
+    environment: &Environment,
+) -> Result<(String, Vec<String>), String> {
+    let listed = environment.setting(name, None);
+    if !flags.is_empty() {
+        return Ok((format!("--{name}"), flags));
+    }
+    let place = listed.place.clone();
+    let values = |text: &str| text.split(separator).filter(|value| !value.is_empty()).map(String::from).collect();
+    Ok((place, listed.read(Vec::new(), |text| Some(values(text)), "a text")?))
 }
 
 const SECONDS: &str = "a number of seconds greater than 0, like 30 or 0.5, and at most a year";
@@ -234,6 +256,18 @@ mod tests {
     }
 
     #[test]
+    fn trusted_proxies_add_up() {
+        let expected = TrustedProxies::new(["::1", "10.0.0.0/8"]).expect("networks");
+        for (line, listed) in [("--trusted-proxy ::1 --trusted-proxy 10.0.0.0/8", "127.0.0.1"), ("", "::1,10.0.0.0/8")]
+        {
+            let config = config(line, &[("REELD_TRUSTED_PROXY", listed), ("REELD_PROXY_PROTOCOL", "1")]);
+            let config = config.expect("nothing is wrong");
+            assert_eq!((config.serve.trusted_proxies, config.serve.proxy_protocol), (expected.clone(), true));
+        }
+        assert!(config("", &[]).expect("nothing is wrong").serve.trusted_proxies.is_empty());
+    }
+
+    #[test]
     fn a_wrong_value_is_named_with_what_would_be_right() {
         for (line, sentence) in [
             ("--port abc", "--port is 'abc'; it must be a number from 0 to 65535"),
@@ -251,6 +285,12 @@ mod tests {
                  G (also KiB, MiB, GiB), or kB, MB or GB (powers of 1000)",
             ),
             ("--transfer mmap", "--transfer is 'mmap'; it must be pread or sendfile"),
+            (
+                "--trusted-proxy ::1 --trusted-proxy 10.0.0.0/33",
+                "--trusted-proxy is '10.0.0.0/33'; it must be an IP address or a network, like 127.0.0.1, 10.0.0.0/8 or \
+                 fd00::/8",
+            ),
+            ("--proxy-protocol", "--proxy-protocol needs --trusted-proxy: the addresses that send a PROXY header"),
             ("--part-policy some", "--part-policy is 'some'; it must be always, open-ended, players or never"),
         ] {
             assert_eq!(config(line, &[]).map(|_| ()), Err(sentence.to_string()));

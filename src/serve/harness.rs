@@ -17,6 +17,7 @@ use super::connection::{Connection, Pool, Wakeup, Worker};
 use super::pool::{Next, Task};
 use super::{SendMethod, Settings, Shutdown};
 use crate::bytes::Bytes;
+use crate::http::TrustedProxies;
 use crate::http::range::{PartPolicy, Parts};
 use crate::site::{AccessRules, Site};
 
@@ -79,6 +80,8 @@ impl Harness {
             faststart: false,
             transfer: SendMethod::Pread,
             cors: None,
+            trusted_proxies: TrustedProxies::default(),
+            proxy_protocol: false,
         };
         let shutdown = Arc::new(Shutdown::new().expect("a descriptor"));
         // No thread waits for events here.

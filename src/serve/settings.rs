@@ -3,8 +3,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use crate::http::Cors;
 use crate::http::range::Parts;
+use crate::http::{Cors, TrustedProxies};
 
 /// The settings of a server: limits, timeouts, and how files are sent.
 #[derive(Clone, Debug)]
@@ -29,6 +29,10 @@ pub struct Settings {
     pub transfer: SendMethod,
     /// Origins whose web pages may play what is served.
     pub cors: Option<Cors>,
+    /// The proxies whose word about a client is believed.
+    pub trusted_proxies: TrustedProxies,
+    /// Whether a connection from a trusted proxy begins with a PROXY header.
+    pub proxy_protocol: bool,
 }
 
 /// How the bytes of a file get to the socket.

@@ -17,6 +17,7 @@ use super::pool::inbox::Interest;
 use super::pool::{ContentFile, DiskPermit, Next, Task};
 use super::*;
 use crate::bytes::Bytes;
+use crate::http::TrustedProxies;
 use crate::http::range::{PartPolicy, Parts};
 use crate::ops::Observer;
 use crate::site::{AccessRules, FileSystem, Kind};
@@ -81,6 +82,8 @@ fn observed_pool_with(
         faststart: false,
         transfer: SendMethod::Pread,
         cors: None,
+        trusted_proxies: TrustedProxies::default(),
+        proxy_protocol: false,
     };
     change(&mut settings);
     let shutdown = Arc::new(Shutdown::new().expect("a descriptor"));

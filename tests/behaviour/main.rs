@@ -12,6 +12,7 @@ mod output;
 mod overload;
 mod pages;
 mod player;
+mod proxy;
 mod ranges;
 mod readers;
 mod requirements;

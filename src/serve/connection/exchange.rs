@@ -9,7 +9,7 @@ use super::transfer::Transfer;
 use crate::http::framing::{self, Discard};
 use crate::http::range::Parts;
 use crate::http::target;
-use crate::http::{Method, Refusal, Request, Response, Status, head};
+use crate::http::{Method, Refusal, Request, Response, Status, forwarded, head};
 use crate::limits::{CACHED_FILE_MAX, LINGER_TIME, STALL_PROGRESS};
 use crate::ops::record::{Outcome, Peer, Record, Recording};
 use crate::pages;
@@ -173,7 +173,9 @@ fn response<C: Send + 'static>(
             }
             (response, Some(resource.content))
         }
-        Ok(Found::Folder) => (Response::redirect(target.path.location(target.query)), None),
+        Ok(Found::Folder) => {
+            (Response::redirect(forwarded::prefix(request) + &target.path.location(target.query)), None)
+        }
         Err(NotFound::WouldBlock(would_block)) => return Err(would_block),
         Err(NotFound::Refused(refusal)) if worker.pool.settings.listing => {
             (pages::refusal(request, &target, refusal), None)

@@ -1,9 +1,9 @@
 //! The life of a connection.
 //!
-//! `exchange` (a request and its response), `find` (what a target leads to), `views` (files with
-//! some bytes changed), `describe` (what the files on a page are), `lookup`, `file_read` and
-//! `transfer` (the bytes of a response), `receive` and `read_buffer` (the bytes of a request),
-//! `deadlines` (how long to wait for a client).
+//! `proxy_header` (the client behind a proxy), `exchange` (a request and its response), `find`
+//! (what a target leads to), `views` (files with some bytes changed), `describe` (what the files on
+//! a page are), `lookup`, `file_read` and `transfer` (the bytes of a response), `receive` and
+//! `read_buffer` (the bytes of a request), `deadlines` (how long to wait for a client).
 //!
 //! A worker calls [`Connection::run`], which goes from state to state until the connection must
 //! wait, its quantum is spent, or it ends:
@@ -36,6 +36,7 @@ pub(in crate::serve) mod exchange;
 mod file_read;
 mod find;
 mod lookup;
+mod proxy_header;
 pub(in crate::serve) mod read_buffer;
 mod receive;
 pub(in crate::serve) mod transfer;
@@ -60,7 +61,11 @@ pub(in crate::serve) struct Connection {
 
 #[derive(Debug)]
 struct Inner {
+    /// The address of the peer, or that of the client in its PROXY header.
+    address: IpAddr,
+    /// The same as it is shown.
     peer: Peer,
+    has_read_proxy_header: bool,
     state: State,
     /// Bytes received and not yet used. While a worker serves the connection they are in its
     /// [`ReadBuffer`].
@@ -96,7 +101,9 @@ impl Connection {
     /// A newly accepted connection.
     pub fn new(socket: Socket, peer: IpAddr, permit: Permit) -> Self {
         let inner = Inner {
+            address: peer,
             peer: Peer::new(peer),
+            has_read_proxy_header: false,
             state: State::Idle { to_drop: Discard::NOTHING },
             rest: Vec::new(),
             unfinished_head: None,
@@ -213,7 +220,8 @@ impl Connection {
                     *how = Receive::Block;
                     return Ok(State::Sending(exchange));
                 }
-                if matches!(self.inner.state, State::Idle { .. }) && head::has_begun(read_buffer.bytes()) {
+                let has_begun = self.has_begun(read_buffer.bytes(), pool);
+                if matches!(self.inner.state, State::Idle { .. }) && has_begun {
                     self.transition(State::Reading);
                 }
             }
@@ -248,15 +256,25 @@ impl Connection {
         read_buffer: &mut ReadBuffer,
         arrived_by: &mut Option<Instant>,
     ) -> Result<Option<Exchange>, Next> {
+        if self.awaits_proxy_header(worker.pool) {
+            match self.read_proxy_header(read_buffer) {
+                Ok(true) => {}
+                Ok(false) => return Ok(None),
+                Err(refusal) => {
+                    let (bytes, peer) = (read_buffer.bytes(), &self.inner.peer);
+                    return Ok(Some(Exchange::reject(refusal, bytes, peer, worker.pool)));
+                }
+            }
+        }
         let bytes = read_buffer.bytes();
         #[cfg(test)]
         assert!(!bytes.starts_with(b"PANIC "), "a test asked for it");
         let (exchange, used) = match head::parse(bytes) {
             Ok(Parsed::Partial) => return Ok(None),
-            Ok(Parsed::Complete(request, length)) => {
+            Ok(Parsed::Complete(mut request, length)) => {
                 let arrived = arrived(arrived_by, bytes);
-                let exchange = Exchange::respond(&request, arrived, bytes, &self.inner.peer, worker);
-                (exchange?, length)
+                let client = self.client(&mut request, worker.pool);
+                (Exchange::respond(&request, arrived, bytes, &client, worker)?, length)
             }
             Err(refusal) => (Exchange::reject(refusal, bytes, &self.inner.peer, worker.pool), bytes.len()),
         };
