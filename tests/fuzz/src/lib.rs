@@ -1,15 +1,17 @@
 //! Properties that hold for any input. Each function is a fuzz target; its seeds are in the folder
 //! of the same name under `seeds/`, and those of `head` in `connection`.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reeld::bytes::Bytes;
 use reeld::http::chunked::{self, Decoder};
+use reeld::http::forwarded::{self, Base};
 use reeld::http::head::{self, Parsed};
 use reeld::http::precondition::{Verdict, evaluate, if_range_matches};
 use reeld::http::range::{self, PartPolicy, Parts, RangeSpec, Selection};
-use reeld::http::target;
-use reeld::http::{Request, Validators};
+use reeld::http::{Request, TrustedProxies, Validators, proxy_protocol, target};
+use reeld::limits::PROXY_HEADER_MAX;
 use reeld::media::subtitles::to_webvtt;
 use reeld::media::view::{Changes, NoView, pieces};
 use reeld::piece::Piece;
@@ -34,6 +36,35 @@ pub fn head(bytes: &[u8]) {
     for shorter in [length - 1, length / 2, 1] {
         assert!(matches!(head::parse(&bytes[..shorter]), Ok(Parsed::Partial)));
     }
+}
+
+/// A PROXY header is whole at its last byte, not before, and what follows does not change it. As
+/// field lines, the input leads to no other host unless it names one, and ends no line.
+pub fn proxy(bytes: &[u8]) {
+    if let Ok(complete @ proxy_protocol::Parsed::Complete { length, .. }) = proxy_protocol::parse(bytes) {
+        assert!(length <= PROXY_HEADER_MAX);
+        assert_eq!(proxy_protocol::parse(&bytes[..length]), Ok(complete));
+        for shorter in [length - 1, length / 2, 1] {
+            assert_eq!(proxy_protocol::parse(&bytes[..shorter]), Ok(proxy_protocol::Parsed::Partial));
+        }
+    }
+    let head = [b"GET / HTTP/1.1\r\nHost: h\r\n", bytes, b"\r\n\r\n"].concat();
+    read(&head, |mut request, _| {
+        let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let trusted = TrustedProxies::new(["127.0.0.1", "10.0.0.0/8"]).expect("networks");
+        assert_eq!(forwarded::client(&request, peer, &trusted), peer);
+        assert_eq!(Base::new(&request).to_string(), "http://h");
+        request.from_trusted_proxy = true;
+        let has = |name| request.fields.has(name);
+        let is_peer = forwarded::client(&request, peer, &trusted) == peer;
+        assert!(is_peer || has("x-forwarded-for") || has("forwarded"));
+        let prefix = forwarded::prefix(&request);
+        assert!(prefix.is_empty() || prefix.starts_with('/') && !prefix.starts_with("//") && !prefix.ends_with('/'));
+        let base = Base::new(&request).to_string();
+        assert!(base.starts_with("http") && base.ends_with(&prefix));
+        assert!(base.bytes().all(|byte| byte.is_ascii_graphic()), "{base:?}");
+        assert!(base.starts_with("http://h") || has("x-forwarded-host") || has("x-forwarded-proto"));
+    });
 }
 
 /// A path stays below the content folder, and a redirect to it leads back to it.
@@ -297,6 +328,7 @@ mod tests {
     #[test]
     fn the_seeds_hold() {
         replay("connection", super::head);
+        replay("proxy", super::proxy);
         replay("target", super::target);
         replay("range", super::range);
         replay("chunked", super::chunked);
