@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Opens the pages in headless Chromium, as visitors would: without scripts (list, sort, filter,
-play), with them (keys, resume, next, subtitles, pictures), with hostile names, for axe-core, and
-with an eye on what the network carries. Prints what it saw; exits 1 if anything is not as it should
-be. Needs Debian's chromium and chromium-driver, npm for axe-core, with --firefox firefox-esr, and
-Python's standard library."""
+play), with them (keys, resume, next, subtitles, pictures, sounds, chapters), with hostile names, for
+axe-core, and with an eye on what the network carries. Prints what it saw; exits 1 if anything is not
+as it should be. Needs Debian's chromium, chromium-driver and ffmpeg, npm for axe-core, with --firefox
+firefox-esr, and Python's standard library."""
 
 import argparse
 import shutil
@@ -12,13 +12,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from browser import checks, sample
+from browser import checks, media_checks, sample
 from browser.chromium import Chromium
 from browser.firefox import Firefox
 from browser.processes import ROOT, Server
 
 PACKAGES = {
-    "chromium": "chromium", "chromedriver": "chromium-driver", "npm": "npm", "firefox-esr": "firefox-esr"}
+    "chromium": "chromium", "chromedriver": "chromium-driver", "npm": "npm", "ffmpeg": "ffmpeg",
+    "firefox-esr": "firefox-esr"}
 
 
 class Report:
@@ -56,11 +57,11 @@ def visit(report, name, browser, site, act):
 
 
 def without_scripts(report, name, browser, site):
-    report.check_all(f"{name} without scripts", browser, site, checks.WITHOUT_SCRIPTS)
+    report.check_all(f"{name} without scripts", browser, site, checks.WITHOUT_SCRIPTS + media_checks.WITHOUT_SCRIPTS)
 
 
 def with_scripts(report, name, browser, site):
-    report.check_all(name, browser, site, checks.WITH_SCRIPTS)
+    report.check_all(name, browser, site, checks.WITH_SCRIPTS + media_checks.WITH_SCRIPTS)
 
 
 def chromium_alone(axe, screenshots):
@@ -81,7 +82,7 @@ def main():
     parser.add_argument("--screenshots", type=Path, metavar="DIR", help="write a picture of each page, size and theme")
     parser.add_argument("--program", type=Path, help="a reeld that was built already")
     options = parser.parse_args()
-    needed = ["chromium", "chromedriver", "npm"] + ["firefox-esr"] * options.firefox
+    needed = ["chromium", "chromedriver", "npm", "ffmpeg"] + ["firefox-esr"] * options.firefox
     for program in needed:
         if not shutil.which(program):
             sys.exit(f"browser-check: {program} is missing; on Debian: apt-get install {PACKAGES[program]}")

@@ -31,7 +31,7 @@ def names(browser):
 
 def a_visitor_lists_sorts_and_filters(browser, site):
     browser.open(site)
-    expect(names(browser), names(browser) == ["Music", "Night Trains", "Other", "Photos"], "the folders")
+    expect(names(browser), names(browser) == ["Cinema", "Music", "Night Trains", "Other", "Photos"], "the folders")
     browser.click("#entries a[href^='Night']")
     expected = sorted([*sample.EPISODES[:2], sample.EPISODES[0].replace(".mp4", ".en.srt"),
                        sample.EPISODES[0].replace(".mp4", ".de.srt")]) + [sample.EPISODES[2], "poster.jpg"]
@@ -270,7 +270,8 @@ def no_violation(browser, site, axe):
     """axe-core finds nothing on any kind of page; `axe` is its source."""
     pages = [site, site + quote(sample.SERIES) + "/", play_page(site, sample.SERIES, sample.EPISODES[0]),
              play_page(site, "Music", sample.TRACKS[1]), play_page(site, "Photos", sample.PICTURES[1]),
-             play_page(site, "Other", sample.UNPLAYABLE)]
+             play_page(site, "Other", sample.UNPLAYABLE), f"{site}{sample.CINEMA}/",
+             play_page(site, sample.CINEMA, sample.TWO_LANGUAGES[0]), play_page(site, sample.CINEMA, sample.AC3_FIRST)]
     for scheme in ("light", "dark"):
         browser.show_as(1440, 900, scheme)
         for page in pages:
@@ -289,6 +290,7 @@ def take_screenshots(browser, site, folder):
     browser.run("localStorage.clear();")
     pages = {
         "folder": site + quote(sample.SERIES) + "/", "film": play_page(site, sample.SERIES, sample.EPISODES[1]),
+        "cinema": f"{site}{sample.CINEMA}/", "languages": play_page(site, sample.CINEMA, sample.TWO_LANGUAGES[0]),
         "music": play_page(site, "Music", sample.TRACKS[1]), "picture": play_page(site, "Photos", sample.PICTURES[1]),
     }
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,8 +5,8 @@
 //! `describe` (by its bytes): `signature` (the format), then `mp4`, `matroska`, `avi`, `tags`
 //! (audio files), `picture`, `codec` (what codecs are called), `text` (strings of a file),
 //! `browsers` (what not every browser plays), [`view`] (what is changed on the way out), `edit` (a
-//! change of bytes), [`sidecar`] (which names in a folder belong to a film), `language` (what their
-//! tags mean), [`subtitles`] (SubRip to WebVTT), `cue_text` (the markup within), `charset` (the
+//! change of bytes), [`sidecar`] (which names in a folder belong to a film), [`language`] (what
+//! their tags mean), [`subtitles`] (SubRip to WebVTT), `cue_text` (the markup within), `charset` (the
 //! characters of a text file).
 
 mod avi;
@@ -17,7 +17,7 @@ mod cue_text;
 mod describe;
 pub mod description;
 mod edit;
-mod language;
+pub mod language;
 mod matroska;
 mod mp4;
 mod picture;

@@ -19,10 +19,19 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
+/// The first line makes all of a script strict.
+const FOLDER_SCRIPT: &str = concat!(include_str!("assets/codecs.js"), include_str!("assets/folder.js"));
+const PLAYER_SCRIPT: &str = concat!(
+    include_str!("assets/codecs.js"),
+    include_str!("assets/audio.js"),
+    include_str!("assets/chapters.js"),
+    include_str!("assets/player.js"),
+);
+
 static ASSETS: [Asset; 7] = [
     Asset { name: "reeld.css", content: include_bytes!("assets/reeld.css"), content_type: CSS },
-    Asset { name: "folder.js", content: include_bytes!("assets/folder.js"), content_type: SCRIPT },
-    Asset { name: "player.js", content: include_bytes!("assets/player.js"), content_type: SCRIPT },
+    Asset { name: "folder.js", content: FOLDER_SCRIPT.as_bytes(), content_type: SCRIPT },
+    Asset { name: "player.js", content: PLAYER_SCRIPT.as_bytes(), content_type: SCRIPT },
     Asset { name: "icon.svg", content: include_bytes!("assets/icon.svg"), content_type: SVG },
     Asset { name: "player.css", content: include_bytes!("assets/player.css"), content_type: CSS },
     Asset { name: "problem.js", content: include_bytes!("assets/problem.js"), content_type: SCRIPT },

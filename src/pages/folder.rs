@@ -11,6 +11,7 @@
 use maud::{Markup, html};
 
 use super::assets;
+use super::facts;
 use super::icons::{self, icon};
 use super::kind::Kind;
 use super::layout;
@@ -20,6 +21,8 @@ use super::thumbnail::Thumbnails;
 use crate::bytes::Bytes;
 use crate::http::date::Rfc3339;
 use crate::http::target::{Target, encode};
+use crate::media::Description;
+use crate::media::description::Container;
 use crate::site::{Folder, FolderEntry, Resource, Site};
 
 /// The heading of the content folder: its real name is not for visitors.
@@ -48,7 +51,7 @@ pub fn page(target: &Target, folder: &Folder, listing: &Listing, site: &Site, pe
             @if listing.rows.is_empty() {
                 p #entries .empty { (nothing(folder, choice)) }
             } @else {
-                (table(listing, &Thumbnails::new(path, folder, site)))
+                (table(listing, &Thumbnails::new(path, folder, site), site))
             }
             @if listing.pages > 1 { (pages(listing)) }
         }
@@ -129,7 +132,7 @@ fn bar(listing: &Listing) -> Markup {
     }
 }
 
-fn table(listing: &Listing, thumbnails: &Thumbnails) -> Markup {
+fn table(listing: &Listing, thumbnails: &Thumbnails, site: &Site) -> Markup {
     let choice = &listing.choice;
     html! {
         table #entries .(if choice.is_grid { "grid" } else { "list" }) {
@@ -140,10 +143,11 @@ fn table(listing: &Listing, thumbnails: &Thumbnails) -> Markup {
                     (heading(choice, Sort::Name, html! { "Name" }))
                     (heading(choice, Sort::Time, html! { "Modified" span #zone { " (UTC)" } }))
                     (heading(choice, Sort::Size, html! { "Size" }))
+                    th scope="col" .unseen { "Details" }
                     th scope="col" { span .unseen { "Actions" } }
                 }
             }
-            tbody { @for entry in &listing.rows { (row(entry, thumbnails, choice)) } }
+            tbody { @for entry in &listing.rows { (row(entry, thumbnails, choice, site)) } }
         }
     }
 }
@@ -161,16 +165,18 @@ fn heading(choice: &Choice, sort: Sort, text: Markup) -> Markup {
     }
 }
 
-fn row(entry: &FolderEntry, thumbnails: &Thumbnails, choice: &Choice) -> Markup {
+fn row(entry: &FolderEntry, thumbnails: &Thumbnails, choice: &Choice, site: &Site) -> Markup {
     let kind = Kind::of(entry);
     let is_folder = kind == Kind::Folder;
     let link = encode(&entry.name);
     let player = kind.invitation();
     let modified = Rfc3339(entry.modified).to_string();
+    let description = site.description(&entry.file_id());
+    let description = description.as_deref().filter(|_| !is_folder);
     html! {
         tr {
             td {
-                @match thumbnails.of(entry) {
+                @match thumbnails.of(entry, description) {
                     Some(picture) => img src=(picture) alt="" loading="lazy" decoding="async";,
                     None => (icon(kind.icon())),
                 }
@@ -186,12 +192,32 @@ fn row(entry: &FolderEntry, thumbnails: &Thumbnails, choice: &Choice) -> Markup 
             }
             td { time datetime=(modified) { (modified[..10]) " " (modified[11..16]) } }
             td { @if !is_folder { (short(entry.size)) } }
+            (details(kind, description))
             td {
                 @if !is_folder {
                     @if let Some(text) = player { a href={ (link) "?play" } class="go" { (icon(if kind.plays() { "play" } else { kind.icon() })) (text) } }
                     a href={ (link) "?download" } { (icon("download")) span .unseen { "Download" } }
                 }
             }
+        }
+    }
+}
+
+/// What is known of a file. It has no link, and lies behind the size, where programs look no more.
+fn details(kind: Kind, description: Option<&Description>) -> Markup {
+    let Some(description) = description else { return html! { td .details {} } };
+    let song = facts::song(description).filter(|_| kind == Kind::Music);
+    let facts = facts::of(description).join(" · ");
+    let audio = facts::default_audio(description).map(|(_, track)| track);
+    let sounds: Vec<&str> = description.audio_tracks().map(|track| &*track.codec.parameter).collect();
+    let sounds = (sounds.len() > 1).then(|| sounds.join(", "));
+    let media_type = facts::media_type(description, audio).filter(|_| kind.plays());
+    html! {
+        td .details data-type=[media_type] data-format=[description.container.map(Container::name)]
+            data-video=[facts::video_codec(description)] data-audio=[audio.map(|track| track.codec.name)] data-sounds=[sounds] {
+            @if let Some(song) = song { span .song { (song) } " " }
+            @if !facts.is_empty() { span { (facts) } " " }
+            @if kind.plays() { (facts::doubt(description)) }
         }
     }
 }
@@ -217,5 +243,27 @@ fn short(size: Bytes) -> String {
             let (unit, bits) = units.into_iter().find(|(_, bits)| bytes >> bits > 0).unwrap_or(("K", 10));
             format!("{:.1}{unit}", bytes as f64 / (1_u64 << bits) as f64)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::sample;
+
+    #[test]
+    fn what_is_known_of_a_file_has_no_link() {
+        let film = details(Kind::Film, Some(&sample::film())).into_string();
+        assert_eq!(
+            film,
+            "<td class=\"details\" data-type=\"video/mp4; codecs=&quot;avc1.64001f, ac-3&quot;\" data-format=\"MP4\" \
+             data-video=\"H.264\" data-audio=\"Dolby Digital (AC-3)\" data-sounds=\"ac-3, mp4a.40.2\">\
+             <span>1:42:07 · 1920×1080 · H.264, Dolby Digital (AC-3), AAC</span> \
+             <span class=\"doubt\">May need VLC</span></td>"
+        );
+        let song = details(Kind::Music, Some(&sample::song())).into_string();
+        assert!(song.contains("<span class=\"song\">The &quot;Rails&quot; - Slow &lt;Train&gt;</span> "), "{song}");
+        assert!(!song.contains("<a") && !song.contains("doubt"), "{song}");
+        assert_eq!(details(Kind::Film, None).into_string(), "<td class=\"details\"></td>");
     }
 }

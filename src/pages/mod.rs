@@ -2,12 +2,14 @@
 //!
 //! `view` (which page a query asks for), `listing` (the entries of a folder, filtered and sorted),
 //! `natural` (episode 2 before episode 10), `kind`, `name`, `thumbnail` and `icons` (how an entry
-//! shows), `folder`, `player`, `json`, `playlist`, `refusal` (the pages), `subtitles` (SubRip as
-//! WebVTT), `layout` (what the HTML pages share), `assets` (their styles and scripts).
+//! shows), `facts` (what is known of it), `folder`, `player`, `json`, `playlist`, `refusal` (the
+//! pages), `subtitles` (SubRip as WebVTT), `layout` (what the HTML pages share), `assets` (their
+//! styles and scripts).
 //!
 //! Pages are made from the index and from what is known of the files: no page reads the disk.
 
 mod assets;
+mod facts;
 mod folder;
 mod icons;
 mod json;
@@ -19,6 +21,8 @@ mod natural;
 mod player;
 mod playlist;
 mod refusal;
+#[cfg(test)]
+mod sample;
 mod subtitles;
 mod thumbnail;
 mod view;
@@ -78,8 +82,8 @@ impl<'a> FolderPage<'a> {
     /// `pending`: not described yet.
     pub fn render(&self, site: &Site, pending: usize) -> Resource {
         match self.view {
-            View::Playlist => playlist::of_folder(self.request, self.target, &self.listing),
-            View::Json => json::of_folder(&self.listing),
+            View::Playlist => playlist::of_folder(self.request, self.target, &self.listing, site),
+            View::Json => json::of_folder(&self.listing, site),
             _ => folder::page(self.target, self.folder, &self.listing, site, pending),
         }
     }
@@ -90,7 +94,7 @@ impl<'a> FolderPage<'a> {
 pub fn of_file(view: View, request: &Request, target: &Target, folder: &Folder, site: &Site) -> Option<Resource> {
     match view {
         View::Play => player::page(request, target, folder, site),
-        View::Playlist => Some(playlist::of_file(request, target)),
+        View::Playlist => Some(playlist::of_file(request, target, folder, site)),
         _ => None,
     }
 }

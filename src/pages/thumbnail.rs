@@ -1,9 +1,10 @@
-//! Which picture stands for an entry: a small file from the index, never one made from a large.
+//! Which picture stands for an entry: a small file from the index, or the cover that lies in the
+//! file; never one made from a large.
 
 use super::kind::Kind;
 use crate::http::target::encode;
 use crate::limits::{COVER_SEARCH_MAX, THUMBNAIL_MAX};
-use crate::media::sidecar;
+use crate::media::{Description, sidecar};
 use crate::site::{EntryKind, Folder, FolderEntry, Listing, Site};
 
 /// The pictures of a folder that are small enough to be thumbnails.
@@ -25,12 +26,16 @@ impl<'a> Thumbnails<'a> {
         Thumbnails { path, site, names, endings: sidecar::thumbnail_endings().collect() }
     }
 
-    /// The URL of the thumbnail of an entry, relative to the folder's.
-    pub fn of(&self, entry: &FolderEntry) -> Option<String> {
+    /// The URL of the thumbnail of an entry, of which this is known, relative to the folder's.
+    pub fn of(&self, entry: &FolderEntry, description: Option<&Description>) -> Option<String> {
         match Kind::of(entry) {
             Kind::Folder => self.cover(entry),
             Kind::Picture if is_small(entry) => Some(url(&entry.name)),
-            _ => self.beside(&entry.name).map(url),
+            _ => self.beside(&entry.name).map(url).or_else(|| {
+                let cover = description?.cover.as_ref()?;
+                let is_small = cover.bytes.end - cover.bytes.start <= THUMBNAIL_MAX;
+                is_small.then(|| format!("{}?cover", encode(&entry.name)))
+            }),
         }
     }
 
@@ -82,6 +87,8 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::media::description::Cover;
+    use crate::pages::sample;
     use crate::site::AccessRules;
 
     #[test]
@@ -115,7 +122,15 @@ mod tests {
             ("many", None),
         ] {
             let entry = folder.get(name.as_bytes()).expect("it is listed");
-            assert_eq!(thumbnails.of(entry).as_deref(), expected, "{name}");
+            assert_eq!(thumbnails.of(entry, None).as_deref(), expected, "{name}");
         }
+        let mut film = sample::film();
+        let cover = |name: &str, film: &Description| {
+            thumbnails.of(folder.get(name.as_bytes()).expect("it is listed"), Some(film))
+        };
+        assert_eq!(cover("ab.mp4", &film).as_deref(), Some("ab.mp4?cover"));
+        assert_eq!(cover("b.mkv", &film).as_deref(), Some("b.webp?whole"), "a picture beside it comes first");
+        film.cover = film.cover.map(|cover| Cover { bytes: 0..THUMBNAIL_MAX + 1, ..cover });
+        assert_eq!(cover("ab.mp4", &film), None, "it is too large");
     }
 }

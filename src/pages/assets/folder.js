@@ -1,5 +1,5 @@
-'use strict';
-// The folder page: the view that was chosen last, local times, films that were begun, arrow keys.
+// The folder page: the view that was chosen last, local times, what does not play here, films that were
+// begun, arrow keys.
 // Without this script the page has all links.
 {
     const folder = document.getElementById('folder');
@@ -27,6 +27,44 @@
     const format = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
     for (const time of entries.querySelectorAll('time')) time.textContent = format.format(new Date(time.dateTime));
     document.getElementById('zone')?.remove();
+
+    // What this browser cannot play, in words.
+    function judge(details) {
+        if (!details.dataset.type) return;
+        const lack = decoders.lack(details.dataset);
+        details.querySelector('.doubt')?.remove();
+        if (!lack) return;
+        const note = document.createElement('span');
+        note.className = 'doubt';
+        note.textContent = lack;
+        details.append(note);
+    }
+    for (const details of entries.querySelectorAll('.details')) judge(details);
+
+    // Files that the server had not read yet: the page as it is a moment later knows more of them.
+    const LOOKS_MAX = 5;
+    const keyOf = (row) => row.querySelector('th a')?.getAttribute('href');
+    async function refresh() {
+        const answer = await fetch(location.href, { headers: { Accept: 'text/html' } });
+        const other = new DOMParser().parseFromString(await answer.text(), 'text/html');
+        const rows = new Map([...other.querySelectorAll('#entries tbody tr')].map((row) => [keyOf(row), row]));
+        for (const row of entries.querySelectorAll('tbody tr')) {
+            const found = rows.get(keyOf(row));
+            const details = found?.querySelector('.details');
+            if (!details?.hasChildNodes() || row.querySelector('.details').hasChildNodes()) continue;
+            row.querySelector('.details').replaceWith(details);
+            row.cells[0].replaceWith(found.cells[0]);
+            judge(details);
+        }
+        return 'pending' in (other.getElementById('folder')?.dataset ?? {});
+    }
+    function refreshLater(look) {
+        if (look > LOOKS_MAX) return;
+        setTimeout(async () => {
+            if (await refresh().catch(() => false)) refreshLater(look + 1);
+        }, 1000 * look);
+    }
+    if ('pending' in folder.dataset) refreshLater(1);
 
     // The player page keeps an entry for each film: see player.js.
     const PREFIX = 'reeld:position:';

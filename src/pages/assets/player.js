@@ -1,4 +1,3 @@
-'use strict';
 // The player page: keys, the position, what comes next, the media keys of the system. Without this
 // script the browser's own controls still play.
 {
@@ -100,7 +99,7 @@
         }
     }
 
-    player.addEventListener('loadedmetadata', resume);
+    player.addEventListener('loadedmetadata', () => { if (!audioTracks.restore()) resume(); });
     player.addEventListener('timeupdate', () => {
         if (!player.paused && Date.now() - savedAt > SAVE_EVERY_MS) save();
     });
@@ -137,12 +136,13 @@
             if (next?.localName !== player.localName) throw new Error('it needs another page');
             history.replaceState(null, '', address);
             document.title = other.title;
+            for (const name of Object.keys(page.dataset)) delete page.dataset[name];
             Object.assign(page.dataset, other.getElementById('page').dataset);
             for (const id of ['cover', 'problem', 'about', 'queue']) byId(id)?.replaceWith(other.getElementById(id));
             player.defaultPlaybackRate = player.playbackRate;
             player.replaceChildren(...next.children);
             if (isFilm) player.poster = next.poster;
-            player.src = next.getAttribute('src');
+            player.src = audioTracks.best(next.getAttribute('src'));
             setUp();
             play();
         } catch {
@@ -348,7 +348,8 @@
         const artwork = isFilm ? player.poster : document.querySelector('#cover img')?.src;
         navigator.mediaSession.metadata = new MediaMetadata({
             title: title(),
-            album: document.querySelector('a[rel=up]').textContent,
+            artist: page.dataset.artist ?? '',
+            album: page.dataset.album ?? document.querySelector('a[rel=up]').textContent,
             artwork: artwork ? [{ src: artwork }] : [],
         });
         const handle = (action, handler) => {
@@ -374,6 +375,9 @@
         if (list) list.scrollTop = current.offsetTop - list.offsetTop - list.clientHeight / 3;
     }
 
+    const source = player.getAttribute('src');
+    const best = audioTracks.best(source);
+    if (best !== source) player.src = best;
     setUp();
     if (player.readyState > 0) resume();
     // To come here by a link that says Play is to ask for it.

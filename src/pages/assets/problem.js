@@ -21,6 +21,8 @@
         if (code === MediaError.MEDIA_ERR_DECODE) {
             return 'This browser cannot decode the file from here on. It may be damaged.';
         }
+        const lack = decoders.lack(dataset);
+        if (lack) return lack;
         if (player.canPlayType(dataset.type) === '') return `This browser cannot play ${dataset.format} files.`;
         return `This browser has no decoder for what is in this ${dataset.format} file, or the file is damaged.`;
     }
@@ -32,13 +34,33 @@
     }
 
     if (player) {
-        player.addEventListener('error', explainError);
-        player.addEventListener('timeupdate', () => {
+        // What the browser says before it tries.
+        const predict = () => {
+            place().hidden = true;
+            document.querySelector('#about .doubt')?.remove();
+            const lack = decoders.lack(dataset);
+            if (lack) explain(lack);
+        };
+        // What it does then. Not every browser says whether there is sound.
+        const observe = () => {
             const hasNoPicture = player.localName === 'video' && player.videoWidth === 0;
-            if (hasNoPicture && player.currentTime > 0 && place().hidden) {
+            const hasSound = player.webkitAudioDecodedByteCount > 0 || player.mozHasAudio === true;
+            const hasNoSound = player.webkitAudioDecodedByteCount === 0 || player.mozHasAudio === false;
+            if (player.currentTime < 0.5 || player.seeking || player.paused) return;
+            if (hasNoPicture && dataset.video !== undefined) {
+                explain(`This browser plays the sound of this file, but has no decoder for its picture: ${dataset.video}.`);
+            } else if (hasNoPicture && dataset.audio === undefined) {
                 explain('This browser plays the sound of this file, but has no decoder for its picture.');
+            } else if (hasNoSound && dataset.audio !== undefined) {
+                explain(`No sound here: ${dataset.audio}.`);
+            } else if (hasSound || dataset.audio === undefined) {
+                place().hidden = true;
             }
-        });
+        };
+        player.addEventListener('loadstart', predict);
+        player.addEventListener('error', explainError);
+        player.addEventListener('timeupdate', observe);
+        predict();
         if (player.error) explainError();
     } else {
         const refuse = () => explain(`This browser cannot show this ${dataset.format} picture, or it is damaged.`);

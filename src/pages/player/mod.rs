@@ -1,10 +1,12 @@
 //! The player page of a film, an audio track or a picture.
 //!
-//! `sequence` (what comes before and after it), `subtitles` (the text tracks of a film), `qr_code`
-//! (the address for another device), `keys` (the help).
+//! `sequence` (what comes before and after it), `audio` and `subtitles` (the tracks of a film),
+//! `chapters`, `qr_code` (the address for another device), `keys` (the help).
 //!
 //! The browser's own controls play it, so the page works without its script.
 
+mod audio;
+mod chapters;
 mod icon;
 mod keys;
 mod qr_code;
@@ -12,35 +14,68 @@ mod sequence;
 mod subtitles;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use maud::{Markup, html};
 
 use super::kind::Kind;
-use super::{assets, layout};
+use super::{assets, facts, layout};
 use crate::http::target::{Target, encode};
 use crate::http::{Request, Validators};
-use crate::media::sidecar;
+use crate::media::{Description, sidecar};
 use crate::site::{EntryKind, Folder, FolderEntry, Resource, Site};
 use icon::icon;
 use sequence::Sequence;
+
+/// The file that a page is about.
+struct Shown<'a> {
+    entry: &'a FolderEntry,
+    kind: Kind,
+    /// What is known of it; nothing if it has not been described.
+    description: Arc<Description>,
+    /// The audio track that the query chooses, counted from 1.
+    audio: Option<usize>,
+}
+
+impl Shown<'_> {
+    /// What it is called: music by its tags, everything else by its name.
+    fn title(&self) -> Cow<'_, str> {
+        match &self.description.title {
+            Some(title) if self.kind == Kind::Music => Cow::Borrowed(title),
+            _ => title(self.entry),
+        }
+    }
+}
 
 /// The player page of a file in the folder; None where a player is of no use to it.
 pub fn page(request: &Request, target: &Target, folder: &Folder, site: &Site) -> Option<Resource> {
     let entry = folder.get(target.path.name())?;
     let kind = Kind::of(entry);
     kind.invitation()?;
+    let description = site.description(&entry.file_id()).unwrap_or_default();
+    let audio = audio::chosen(target.query.unwrap_or_default(), &description);
+    let shown = &Shown { entry, kind, description, audio };
+    let description = &*shown.description;
+    let sound = audio.and_then(|place| description.audio_tracks().nth(place - 1));
+    let sound = sound.or_else(|| facts::default_audio(description).map(|(_, track)| track));
     let sequence = Sequence::new(folder, entry, kind);
     let body = html! {
         main #page .(kind.icon()) data-path={ "/" (encode(target.path.relative())) } data-tag=(tag(entry))
-            data-format=(format_of(entry)) data-type=(entry.content_type()) {
+            data-format=(format_of(shown))
+            data-type=(facts::media_type(description, sound).map_or_else(|| entry.content_type(), Cow::Owned))
+            data-video=[facts::video_codec(description)] data-audio=[sound.map(|track| track.codec.name)]
+            data-artist=[&description.artist] data-album=[&description.album] {
             (way_back(target))
-            (stage(entry, kind, &sequence, target, folder, site))
+            (stage(shown, &sequence, target, folder, site))
             (problem(entry, kind))
             div #about {
-                h1 { (title(entry)) }
-                (facts(entry, &sequence))
+                h1 { (shown.title()) }
+                (credits(shown))
+                (facts(shown, &sequence))
+                (audio::menu(shown))
                 @if kind != Kind::Picture { (neighbours(&sequence)) }
                 (actions(entry, kind))
+                (chapters::list(description))
                 (qr_code::section(request, target))
             }
             @if kind != Kind::Picture { (queue(&sequence, kind)) }
@@ -53,22 +88,23 @@ pub fn page(request: &Request, target: &Target, folder: &Folder, site: &Site) ->
     let script = if kind == Kind::Picture { "gallery.js" } else { "player.js" };
     let head = html! {
         link rel="stylesheet" href=(assets::url(target, "player.css"));
-        script src=(assets::url(target, "problem.js")) defer {}
         script src=(assets::url(target, script)) defer {}
+        script src=(assets::url(target, "problem.js")) defer {}
     };
-    let page = layout::document(target, &title(entry), head, body);
+    let page = layout::document(target, &shown.title(), head, body);
     Some(Resource::generated(page.into_bytes(), "text/html; charset=utf-8", layout::fields()))
 }
 
-/// What it is called: its name without the extension.
+/// Its name without the extension.
 fn title(entry: &FolderEntry) -> Cow<'_, str> {
     let (stem, _) = sidecar::split_extension(&entry.name);
     String::from_utf8_lossy(stem)
 }
 
-/// The format as people call it: `MP4`.
-fn format_of(entry: &FolderEntry) -> String {
-    String::from_utf8_lossy(sidecar::split_extension(&entry.name).1).to_uppercase()
+/// The format as people call it: `MP4`. Where it is not known, the name may say it.
+fn format_of(shown: &Shown) -> String {
+    let by_name = || String::from_utf8_lossy(sidecar::split_extension(&shown.entry.name).1).to_uppercase();
+    shown.description.container.map_or_else(by_name, |container| container.name().to_string())
 }
 
 /// The entity tag of the file, by which the script knows that a position is one in this file.
@@ -85,20 +121,15 @@ fn way_back(target: &Target) -> Markup {
 }
 
 /// What is played or shown.
-fn stage(
-    entry: &FolderEntry,
-    kind: Kind,
-    sequence: &Sequence,
-    target: &Target,
-    folder: &Folder,
-    site: &Site,
-) -> Markup {
+fn stage(shown: &Shown, sequence: &Sequence, target: &Target, folder: &Folder, site: &Site) -> Markup {
+    let entry = shown.entry;
     let link = encode(&entry.name);
-    let cover = cover(entry, folder).map(|name| format!("{}?whole", encode(name)));
-    match kind {
+    let source = audio::source(shown, shown.audio);
+    let cover = cover(shown, folder);
+    match shown.kind {
         Kind::Film => html! {
             div .stage {
-                video #player controls playsinline preload="metadata" poster=[cover] src=(link) {
+                video #player controls playsinline preload="metadata" poster=[cover] src=(source) {
                     (subtitles::tracks(entry, target, folder, site))
                     p { "This browser plays no video. " a href={ (link) "?download" } { "Download the film" } "." }
                 }
@@ -107,7 +138,7 @@ fn stage(
         Kind::Music => html! {
             div .stage {
                 div #cover { @if let Some(cover) = cover { img src=(cover) alt=""; } @else { (icon("music")) } }
-                audio #player controls preload="metadata" src=(link) {
+                audio #player controls preload="metadata" src=(source) {
                     p { "This browser plays no audio. " a href={ (link) "?download" } { "Download the track" } "." }
                 }
             }
@@ -126,11 +157,15 @@ fn stage(
     }
 }
 
-/// The picture that stands for a file: its own, or that of its folder.
-fn cover<'a>(entry: &FolderEntry, folder: &'a Folder) -> Option<&'a [u8]> {
+/// The URL of the picture that stands for a file: its own beside it, that of its folder, or the one
+/// within it.
+fn cover(shown: &Shown, folder: &Folder) -> Option<String> {
+    let name = &shown.entry.name;
     let files = || folder.entries().iter().filter(|entry| entry.kind == EntryKind::File);
     let names = || files().map(|entry| &*entry.name);
-    sidecar::thumbnail(&entry.name, names()).or_else(|| sidecar::folder_cover(names()))
+    let beside = sidecar::thumbnail(name, names()).or_else(|| sidecar::folder_cover(names()));
+    let within = || shown.description.cover.as_ref().map(|_| format!("{}?cover", encode(name)));
+    beside.map(|name| format!("{}?whole", encode(name))).or_else(within)
 }
 
 /// What the script fills in if the browser cannot play it.
@@ -151,10 +186,21 @@ fn problem(entry: &FolderEntry, kind: Kind) -> Markup {
     }
 }
 
-fn facts(entry: &FolderEntry, sequence: &Sequence) -> Markup {
+/// Whose music it is, by its tags.
+fn credits(shown: &Shown) -> Markup {
+    let Description { artist, album, .. } = &*shown.description;
+    let parts: Vec<&str> = [artist, album].into_iter().flatten().map(String::as_str).collect();
+    html! {
+        @if shown.kind == Kind::Music && !parts.is_empty() { p .credits { (parts.join(" · ")) } }
+    }
+}
+
+fn facts(shown: &Shown, sequence: &Sequence) -> Markup {
     html! {
         p .facts {
-            span { (format_of(entry)) } span { (entry.size) }
+            @for fact in facts::of(&shown.description) { span { (fact) } }
+            span { (format_of(shown)) } span { (shown.entry.size) }
+            @if shown.kind != Kind::Picture { (facts::doubt(&shown.description)) }
             @if sequence.length() > 1 { span { (sequence.place()) " of " (sequence.length()) } }
         }
     }
@@ -208,3 +254,6 @@ fn queue(sequence: &Sequence, kind: Kind) -> Markup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

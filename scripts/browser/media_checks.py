@@ -1,0 +1,133 @@
+"""What must hold for films with several sounds, chapters, and codecs that not every browser plays."""
+
+from urllib.parse import quote
+
+from . import sample
+from .checks import expect, play_page
+
+# `hears` waits until the player sounds of this frequency: an AnalyserNode shows which is loudest.
+# Without a sound card no AudioContext of Firefox runs; it decodes what the player reads instead.
+HEARS = """
+    if (!player.analyser) {
+        const context = new AudioContext();
+        player.analyser = new AnalyserNode(context, { fftSize: 8192, smoothingTimeConstant: 0 });
+        const isFirefox = 'mozHasAudio' in player;
+        if (!isFirefox) {
+            context.createMediaElementSource(player).connect(player.analyser).connect(context.destination);
+            await context.resume();
+        }
+    }
+    const { analyser } = player;
+    const levels = new Uint8Array(analyser.frequencyBinCount);
+    const isLoudest = (frequency) => {
+        analyser.getByteFrequencyData(levels);
+        const loudest = levels.indexOf(Math.max(...levels));
+        const heard = loudest * analyser.context.sampleRate / analyser.fftSize;
+        return levels[loudest] > 50 && Math.abs(heard - frequency) < 20;
+    };
+    const decoded = async () => {
+        const bytes = await (await fetch(player.src)).arrayBuffer();
+        const sound = await new OfflineAudioContext(1, 48000, 48000).decodeAudioData(bytes);
+        const samples = sound.getChannelData(0);
+        return samples.filter((sample, at) => at > 0 && samples[at - 1] < 0 && sample >= 0).length / sound.duration;
+    };
+    const hears = async (frequency) => {
+        if (analyser.context.state === 'running') return until(() => isLoudest(frequency));
+        const heard = await decoded();
+        if (Math.abs(heard - frequency) > 20) throw new Error(`${heard} Hz rather than ${frequency}`);
+        const { currentTime } = player;
+        return until(() => player.mozHasAudio && player.currentTime > currentTime);
+    };
+"""
+
+
+def film(site, name):
+    return play_page(site, sample.CINEMA, name)
+
+
+def reason(browser):
+    return browser.value("!document.getElementById('problem').hidden && document.getElementById('reason').textContent")
+
+
+def a_chosen_audio_track_is_heard(browser, site):
+    for name in sample.TWO_LANGUAGES:
+        browser.run("try { localStorage.removeItem('reeld:audio'); } catch {}")
+        browser.open(film(site, name))
+        browser.value("player.readyState >= 1")
+        browser.run(f"{HEARS} player.currentTime = 3; await player.play(); await hears(440);")
+        browser.click("#audio li:nth-child(2) a")
+        seen = browser.run(f"{HEARS} await hears(880); return [player.currentTime, player.src];")
+        expect(seen, 3 <= seen[0] < 12 and "audio=2" in seen[1], "it goes on where it was")
+        browser.run(f"{HEARS} player.currentTime = 14; await event('seeked'); await hears(880);")
+        browser.run("player.pause(); player.currentTime = 5; await event('seeked');")
+        browser.click("#audio li:nth-child(1) a")
+        browser.value("player.src.includes('audio=1') && Math.abs(player.currentTime - 5) < 0.2 && player.paused")
+        browser.run(f"{HEARS} await player.play(); await hears(440);")
+    return "440 and 880 Hz, after seeks too, where it was, paused as it was"
+
+
+def the_language_is_remembered(browser, site):
+    browser.open(film(site, sample.TWO_LANGUAGES[0]))
+    browser.click("#audio li:nth-child(2) a")
+    browser.open(film(site, sample.TWO_LANGUAGES[1]))
+    browser.value("player.readyState >= 1 && player.src.includes('audio=2')")
+    current = browser.run(f"{HEARS} await player.play(); await hears(880);"
+                          "return document.querySelector('#audio [aria-current]').textContent;")
+    expect(current, current.startswith("German"), "the track of the menu")
+    browser.run("localStorage.removeItem('reeld:audio');")
+    return current
+
+
+def the_first_track_that_plays_is_chosen(browser, site):
+    browser.open(film(site, sample.AC3_FIRST))
+    texts = browser.value("[...document.querySelectorAll('#audio a')].map((link) => link.textContent)")
+    expect(texts, "no decoder here" in texts[0] and "AAC" in texts[1], "the menu")
+    browser.run(f"{HEARS} await until(() => player.readyState >= 1); await player.play(); await hears(880);")
+    hidden = browser.run("return document.getElementById('problem').hidden;")
+    expect(hidden, hidden, "nothing to explain")
+    return texts
+
+
+def what_a_browser_lacks_is_said(browser, site):
+    browser.open(film(site, sample.AC3_ALONE))
+    silent = reason(browser)
+    expect(silent, silent == "No sound here: Dolby Digital (AC-3).", "the reason")
+    browser.open(film(site, sample.HEVC))
+    plays = browser.run("return player.canPlayType('video/mp4; codecs=\"hvc1.1.6.L60.90\"') !== '';")
+    if not plays:
+        dark = reason(browser)
+        expect(dark, dark == "This browser has no decoder for HEVC (H.265).", "the reason")
+    browser.open(f"{site}{quote(sample.CINEMA)}/")
+    notes = browser.value("""Object.fromEntries([...document.querySelectorAll('#entries tbody tr')].map((row) =>
+        [row.querySelector('th a').textContent, row.querySelector('.doubt')?.textContent ?? '']))""")
+    expect(notes, notes[sample.AC3_ALONE] == silent, "the note in the folder")
+    expect(notes, bool(notes[sample.HEVC]) != plays, "the note in the folder")
+    expect(notes, not notes[sample.AC3_FIRST] and not notes[sample.TWO_LANGUAGES[0]], "no note")
+    return f"{silent} HEVC {'plays' if plays else 'does not'}"
+
+
+def chapters_are_links_that_seek(browser, site):
+    for name in sample.TWO_LANGUAGES:
+        browser.open(film(site, name))
+        browser.value("player.readyState >= 1")
+        browser.click("#chapters li:nth-child(2) a")
+        current = browser.value(
+            "Math.abs(player.currentTime - 8) < 0.2 && document.querySelector('#chapters [aria-current]')?.textContent")
+        expect(current, current == "0:08 The Night & the Rain", "the chapter")
+    return current
+
+
+def a_visitor_chooses_a_track_without_scripts(browser, site):
+    browser.open(film(site, sample.TWO_LANGUAGES[0]))
+    browser.click("#audio li:nth-child(2) a")
+    source = browser.value("player.readyState >= 1 && player.getAttribute('src')")
+    expect(source, "audio=2" in source, "the source")
+    return source
+
+
+WITHOUT_SCRIPTS = [a_visitor_chooses_a_track_without_scripts]
+
+WITH_SCRIPTS = [
+    a_chosen_audio_track_is_heard, the_language_is_remembered, the_first_track_that_plays_is_chosen,
+    what_a_browser_lacks_is_said, chapters_are_links_that_seek,
+]
