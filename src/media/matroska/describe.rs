@@ -14,7 +14,6 @@ use crate::media::source::{ReadError, Reader};
 use crate::media::text;
 
 // RFC 9559 section 5.1.
-const EBML: u32 = 0x1a45_dfa3;
 const SEGMENT: u32 = 0x1853_8067;
 const SEEK_HEAD: u32 = 0x114d_9b74;
 const SEEK: u32 = 0x4dbb;

@@ -1,6 +1,7 @@
 //! Properties that hold for any input. Each function is a fuzz target; its seeds are in the folder
 //! of the same name under `seeds/`, and those of `head` in `connection`.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,6 +13,9 @@ use reeld::http::precondition::{Verdict, evaluate, if_range_matches};
 use reeld::http::range::{self, PartPolicy, Parts, RangeSpec, Selection};
 use reeld::http::{Request, TrustedProxies, Validators, proxy_protocol, target};
 use reeld::limits::PROXY_HEADER_MAX;
+use reeld::media::describe;
+use reeld::media::description::Fault;
+use reeld::media::source::Source;
 use reeld::media::subtitles::to_webvtt;
 use reeld::media::view::{Changes, NoView, pieces};
 use reeld::piece::Piece;
@@ -221,6 +225,80 @@ fn assert_marked_up(text: &str) {
     assert!(escapes.all(|rest| ["amp;", "lt;", "gt;"].iter().any(|escape| rest.starts_with(escape))));
 }
 
+/// What a Matroska file says of itself is bounded and safe to show.
+pub fn matroska(file: &[u8]) {
+    assert_described(file);
+}
+
+/// The same of what an audio file, an AVI film or a picture says.
+pub fn tags(file: &[u8]) {
+    assert_described(file);
+}
+
+/// Bytes that fail at a read.
+struct Failing<'a> {
+    bytes: &'a [u8],
+    reads_left: usize,
+}
+
+impl Source for Failing<'_> {
+    fn size(&self) -> u64 {
+        self.bytes.size()
+    }
+
+    fn read_at(&mut self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        self.reads_left = self.reads_left.checked_sub(1).ok_or(io::ErrorKind::WouldBlock)?;
+        self.bytes.read_at(buffer, position)
+    }
+}
+
+/// The description is bounded, all of its text is printable, its cover lies in the file and is a
+/// picture; and a source that fails is an error, whatever was being read.
+fn assert_described(file: &[u8]) {
+    let mut source = Failing { bytes: file, reads_left: usize::MAX };
+    let file_is = describe(&mut source).expect("memory does not fail");
+    let reads = usize::MAX - source.reads_left;
+    assert!(reads <= 4 * 1024 / 16);
+    let (tracks, chapters) = (&file_is.tracks, &file_is.chapters);
+    assert!(tracks.len() <= 64 && chapters.len() <= 1_000 && file_is.faults.len() <= 8);
+    assert!(file_is.memory() < 2 * 1024 * 1024);
+    let of_file = [&file_is.title, &file_is.artist, &file_is.album];
+    let texts = of_file.into_iter().chain(tracks.iter().map(|track| &track.title)).flatten();
+    for text in texts.chain(chapters.iter().map(|chapter| &chapter.title)) {
+        assert!(text.chars().count() <= 256 && !text.chars().any(char::is_control), "{text:?}");
+    }
+    for track in tracks {
+        let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+        assert!(!track.codec.parameter.is_empty() && track.codec.parameter.bytes().all(is_safe), "{track:?}");
+        assert!(track.language.iter().all(|tag| !tag.is_empty() && tag.bytes().all(is_safe)), "{track:?}");
+    }
+    if let Some(cover) = file_is.cover {
+        let bytes = &file[cover.bytes.start as usize..cover.bytes.end as usize];
+        let magic: &[u8] = match cover.content_type {
+            "image/jpeg" => b"\xff\xd8\xff",
+            "image/png" => b"\x89PNG",
+            "image/gif" => b"GIF8",
+            "image/webp" => b"RIFF",
+            other => panic!("{other}"),
+        };
+        assert!(bytes.starts_with(magic));
+    }
+    for fault in &file_is.faults {
+        match fault {
+            Fault::Malformed(sentence) => assert!(sentence.ends_with('.'), "{sentence}"),
+            Fault::Truncated { missing } => assert!(*missing > 0),
+            Fault::Empty => assert!(file.is_empty()),
+            Fault::Encrypted => {}
+        }
+    }
+    if reads > 0 {
+        let sum: usize = file.iter().map(|&byte| usize::from(byte)).sum();
+        let mut source = Failing { bytes: file, reads_left: sum % reads };
+        let error = describe(&mut source).expect_err("the source fails");
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+}
+
 /// A view has all of a file but its index, once and in order, and no more memory than that; with
 /// another audio track it is as long as the file, with few bytes changed. The first byte of the
 /// input tells the changes, the rest is the file.
@@ -335,6 +413,8 @@ mod tests {
         replay("conditions", super::conditions);
         replay("subtitles", super::subtitles);
         replay("view", super::view);
+        replay("matroska", super::matroska);
+        replay("tags", super::tags);
         #[cfg(fuzzing)]
         replay("connection", super::connection);
     }
