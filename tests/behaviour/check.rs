@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
@@ -31,6 +31,40 @@ fn findings(folder: &Path, flags: &[&str]) -> Vec<String> {
         findings.map(|finding| format!("{}: {}", text(finding, "path"), text(finding, "kind"))).collect();
     assert_eq!(code, Some(i32::from(!findings.is_empty())));
     findings
+}
+
+/// A box of an MP4 file (ISO/IEC 14496-12 section 4.2).
+fn mp4_box(kind: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
+    let content = content.concat();
+    [&(content.len() as u32 + 8).to_be_bytes()[..], kind, &content].concat()
+}
+
+/// The index of a film with a track of this coding.
+fn moov(handler: &[u8; 4], coding: &[u8; 4], more: &[u8]) -> Vec<u8> {
+    let mvhd = mp4_box(b"mvhd", &[&[0; 12], &1000u32.to_be_bytes(), &5000u32.to_be_bytes(), &[0; 80]]);
+    let tkhd = mp4_box(b"tkhd", &[&[0, 0, 0, 7], &[0; 80]]);
+    let mdhd = mp4_box(b"mdhd", &[&[0; 12], &1000u32.to_be_bytes(), &5000u32.to_be_bytes(), &[0x55, 0xc4, 0, 0]]);
+    let hdlr = mp4_box(b"hdlr", &[&[0; 8], handler, &[0; 13]]);
+    let entry = if handler == b"vide" {
+        mp4_box(coding, &[&[0, 0, 0, 0, 0, 0, 0, 1], &[0; 16], &[0, 64, 0, 48], &[0; 50]])
+    } else {
+        // AAC with two channels (ISO/IEC 14496-1 section 7.2.6).
+        let elementary_stream = b"\0\0\0\0\x03\x16\0\x01\0\x04\x11\x40\x15\0\0\0\0\0\0\0\0\0\0\0\x05\x02\x11\x90";
+        let rate = (48_000u32 << 16).to_be_bytes();
+        let esds = if coding == b"mp4a" { mp4_box(b"esds", &[elementary_stream]) } else { Vec::new() };
+        mp4_box(coding, &[&[0, 0, 0, 0, 0, 0, 0, 1], &[0; 8], &[0, 2, 0, 16], &[0; 4], &rate, &esds])
+    };
+    let stsd = mp4_box(b"stsd", &[&[0; 4], &[0, 0, 0, 1], &entry]);
+    let empty = |kind: &[u8; 4], length: usize| mp4_box(kind, &[&vec![0; length]]);
+    let tables = [empty(b"stts", 8), empty(b"stsc", 8), empty(b"stsz", 12), empty(b"stco", 8)].concat();
+    let stbl = mp4_box(b"stbl", &[&stsd, &tables]);
+    let mdia = mp4_box(b"mdia", &[&mdhd, &hdlr, &mp4_box(b"minf", &[&stbl])]);
+    mp4_box(b"moov", &[&mvhd, &mp4_box(b"trak", &[&tkhd, &mdia]), more])
+}
+
+/// A film with these boxes after its first one.
+fn film(boxes: &[&[u8]]) -> Vec<u8> {
+    [&mp4_box(b"ftyp", &[b"isom", &[0; 4], b"isomavc1"])[..], &boxes.concat()].concat()
 }
 
 fn folder(files: &[(&str, &[u8])]) -> TempDir {
@@ -161,4 +195,84 @@ out
 1 file, 0 B: 2 findings
 ";
     assert_eq!(text, expected);
+}
+
+#[test]
+fn every_kind_of_finding_has_its_file() {
+    let mdat = mp4_box(b"mdat", &[&[7; 100]]);
+    let long = [&mdat.len().to_be_bytes()[4..], b"mdat", &[7; 8]].concat();
+    let [front, hevc] = [moov(b"vide", b"avc1", b""), moov(b"vide", b"hvc1", b"")];
+    let [ac3, encrypted] = [moov(b"soun", b"ac-3", b""), moov(b"vide", b"encv", b"")];
+    let fragmented = moov(b"vide", b"avc1", &mp4_box(b"mvex", &[]));
+    for (name, bytes, kinds) in [
+        ("front.mp4", &film(&[&front, &mdat])[..], &[][..]),
+        ("front.m4v", &film(&[&front, &mdat]), &[]),
+        ("front", &film(&[&front, &mdat]), &[]),
+        ("behind.mp4", &film(&[&mdat, &front]), &["moov-behind"]),
+        ("fragmented.mp4", &film(&[&mdat, &fragmented]), &["moov-behind"]),
+        ("cut.mp4", &film(&[&front, &long]), &["truncated"]),
+        ("empty.mkv", b"", &["empty"]),
+        ("empty.srt", b"", &[]),
+        ("film.mkv", &film(&[&front, &mdat]), &["wrong-extension"]),
+        ("film.txt", &film(&[&front, &mdat]), &["wrong-extension"]),
+        ("song.aac", &film(&[&moov(b"soun", b"mp4a", b""), &mdat]), &["wrong-extension"]),
+        ("hevc.mp4", &film(&[&hevc, &mdat]), &["codec"]),
+        ("ac3.mp4", &film(&[&ac3, &mdat]), &["codec"]),
+        ("encrypted.mp4", &film(&[&encrypted, &mdat]), &["encrypted"]),
+    ] {
+        let folder = folder(&[(name, bytes)]);
+        let found = findings(folder.path(), &[]);
+        let found: Vec<&str> = found.iter().filter_map(|found| found.strip_prefix(name)?.strip_prefix(": ")).collect();
+        assert!(kinds.iter().all(|kind| found.contains(kind)), "{name}: {found:?}");
+        assert!(found.iter().all(|kind| kinds.contains(kind)), "{name}: {found:?}");
+    }
+}
+
+#[test]
+fn an_index_behind_is_shown_with_the_commands_that_mend_it() {
+    let mdat = mp4_box(b"mdat", &[&[7; 100]]);
+    let files = [("a b.mp4", moov(b"vide", b"avc1", b"")), ("c.mp4", moov(b"vide", b"avc1", &mp4_box(b"mvex", &[])))];
+    let folder = folder(&files.each_ref().map(|(name, moov)| (*name, &*film(&[&mdat, moov]).leak())));
+    let (code, stdout, _) = check(folder.path(), &[]);
+    let at = folder.path().display();
+    assert_eq!(code, Some(1));
+    let fix = format!("ffmpeg -i '{at}/a b.mp4' -c copy -map 0 -movflags +faststart '{at}/a b.new.mp4'");
+    assert!(stdout.lines().any(|line| line.trim() == fix), "{stdout}");
+    let words = stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("reeld moves it on the way out if ?faststart is in the address, or with --faststart."));
+    assert!(words.contains("reeld cannot move it on the way out: "), "{stdout}");
+}
+
+#[test]
+fn ten_thousand_hostile_files_take_bounded_memory() {
+    let mdat = mp4_box(b"mdat", &[&[7; 100]]);
+    let ebml =
+        b"\x1a\x45\xdf\xa3\x8b\x42\x82\x88matroska\x18\x53\x80\x67\xff\x15\x49\xa9\x66\x87\x2a\xd7\xb1\x83\x0f\x42\x40";
+    let seeds =
+        [film(&[&moov(b"vide", b"avc1", b""), &mdat]), film(&[&mdat, &moov(b"soun", b"mp4a", b"")]), ebml.to_vec()];
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut state = 1u64;
+    let mut random = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize
+    };
+    for number in 0..10_000 {
+        let mut bytes = seeds[number % seeds.len()].clone();
+        for _ in 0..1 + random() % 8 {
+            let at = random() % bytes.len();
+            bytes[at] = [0, 0x7f, 0xff, random() as u8][random() % 4];
+        }
+        let file = File::create(folder.path().join(format!("{number}.mp4"))).expect("a file");
+        file.write_all_at(&bytes, 0).expect("the disk has room");
+        if number % 10 == 0 {
+            file.set_len(4 << 30).expect("a sparse file");
+        }
+    }
+    // Writable memory, with the stacks of the threads.
+    let mut command = program(&["prlimit", "--data=33554432"]);
+    let output = command.args(["--check", "--json"]).arg(folder.path()).output().expect("the program starts");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), &*stderr), (Some(1), ""));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(report["files"], 10_000);
 }
