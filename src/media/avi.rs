@@ -28,12 +28,11 @@ pub(super) fn describe(reader: &mut Reader, out: &mut Description) -> Result<(),
     Ok(())
 }
 
+/// The identifier of a chunk, and where its content lies.
+type Chunk = ([u8; 4], Range<u64>);
+
 /// The chunk at the start of `rest`, which shrinks to what follows it.
-fn chunk(
-    reader: &mut Reader,
-    rest: &mut Range<u64>,
-    left: &mut usize,
-) -> Result<Option<([u8; 4], Range<u64>)>, ReadError> {
+fn chunk(reader: &mut Reader, rest: &mut Range<u64>, left: &mut usize) -> Result<Option<Chunk>, ReadError> {
     if rest.end.saturating_sub(rest.start) < 8 || *left == 0 {
         return Ok(None);
     }

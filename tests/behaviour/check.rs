@@ -124,7 +124,7 @@ fn what_this_user_may_not_read_is_listed_with_the_error() {
     let folder = folder(&[("a.txt", b"a"), ("b/c.txt", b"c")]);
     let closed = ["a.txt", "b"].map(|name| folder.path().join(name));
     for path in &closed {
-        fs::set_permissions(path, Permissions::from_mode(0)).expect("it is ours");
+        fs::set_permissions(path, Permissions::from_mode(0o0)).expect("it is ours");
     }
     if File::open(&closed[0]).is_ok() {
         eprintln!("skipped: this user (root?) may read every file");

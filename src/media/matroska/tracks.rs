@@ -63,10 +63,8 @@ fn track(walker: &mut Walker, mut rest: Range<u64>, out: &mut Description) -> Re
                     channels = walker.unsigned(&element)?.try_into().unwrap_or(u16::MAX);
                 }
             }
-            CONTENT_ENCODINGS => {
-                if is_encrypted(walker, element.content)? && !out.faults.contains(&Fault::Encrypted) {
-                    out.faults.push(Fault::Encrypted);
-                }
+            CONTENT_ENCODINGS if !out.faults.contains(&Fault::Encrypted) && is_encrypted(walker, element.content)? => {
+                out.faults.push(Fault::Encrypted);
             }
             _ => {}
         }

@@ -25,12 +25,6 @@ use super::description::{Container, Description, Faststart, Fault};
 use super::source::{ReadError, Reader};
 use crate::limits::MOVED_INDEX_MAX;
 
-/// Whether a file begins with a box that such files begin with.
-pub fn is_mp4(first: &[u8]) -> bool {
-    let kinds = [b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"];
-    first.get(4..8).is_some_and(|kind| kinds.iter().any(|known| kind == *known))
-}
-
 /// Describes a file of boxes. Reads none of its media data, and of its sample tables only that of
 /// chapters.
 pub fn describe(reader: &mut Reader, out: &mut Description) -> Result<(), ReadError> {
