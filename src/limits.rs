@@ -169,12 +169,12 @@ pub const DESCRIBE_TIME: Duration = Duration::from_millis(100);
 /// The same for programs, which do not ask again for what is missing.
 pub const DESCRIBE_TIME_FOR_PROGRAMS: Duration = Duration::from_secs(1);
 
-/// Bytes of the index of an MP4 that is read into memory to change it, at most, before and after. That
-/// of a film takes 1 to 5 MiB.
+/// Bytes of the index of an MP4 that is read into memory to change it, at most, before and after.
+/// That of a film takes 1 to 5 MiB.
 pub const VIEW_INDEX_MAX: usize = 16 * 1024 * 1024;
 
-/// Bytes of the element that describes the tracks of a Matroska file whose audio track is chosen, at
-/// most. It takes some KiB.
+/// Bytes of the element that describes the tracks of a Matroska file whose audio track is chosen,
+/// at most. It takes some KiB.
 pub const VIEW_TRACKS_ELEMENT_MAX: usize = 1024 * 1024;
 
 /// Bytes of a list of positions in a Matroska file that are read to find its tracks, at most. It

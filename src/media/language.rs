@@ -108,8 +108,9 @@ impl Language {
         }
     }
 
-    /// The BCP 47 tag for a code of ISO 639-2 or a tag, as media files have them. A language that is
-    /// not among those most used keeps its code; None if the file does not say, `und` and the like.
+    /// The BCP 47 tag for a code of ISO 639-2 or a tag, as media files have them. A language that
+    /// is not among those most used keeps its code; None if the file does not say, `und` and the
+    /// like.
     pub fn tag_of(code: &str) -> Option<String> {
         const UNSAID: [&str; 5] = ["", "und", "mis", "mul", "zxx"];
         let code = code.to_ascii_lowercase();

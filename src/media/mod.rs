@@ -6,8 +6,8 @@
 //! (audio files), `picture`, `codec` (what codecs are called), `text` (strings of a file),
 //! `browsers` (what not every browser plays), [`view`] (what is changed on the way out), `edit` (a
 //! change of bytes), [`sidecar`] (which names in a folder belong to a film), [`language`] (what
-//! their tags mean), [`subtitles`] (SubRip to WebVTT), `cue_text` (the markup within), `charset` (the
-//! characters of a text file).
+//! their tags mean), [`subtitles`] (SubRip to WebVTT), `cue_text` (the markup within), `charset`
+//! (the characters of a text file).
 
 mod avi;
 mod browsers;

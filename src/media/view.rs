@@ -22,8 +22,8 @@ pub struct Changes {
     pub faststart: bool,
 }
 
-/// The view of a file with these changes. It is as long as the file, or longer if the index is moved
-/// and its positions need 64 bits there. What needs no change is the file itself.
+/// The view of a file with these changes. It is as long as the file, or longer if the index is
+/// moved and its positions need 64 bits there. What needs no change is the file itself.
 pub fn pieces(source: &mut dyn Source, changes: &Changes) -> Result<Vec<Piece>, NoView> {
     let size = source.size();
     let first = match Reader::new(source).array(0) {

@@ -39,8 +39,8 @@ pub fn song(description: &Description) -> Option<String> {
     Some(description.artist.as_deref().map_or_else(|| title.to_string(), |artist| format!("{artist} - {title}")))
 }
 
-/// What a page says of a file that not every browser plays. Its script removes it, or says what this
-/// browser lacks.
+/// What a page says of a file that not every browser plays. Its script removes it, or says what
+/// this browser lacks.
 pub fn doubt(description: &Description) -> Markup {
     html! {
         @if !description.codecs_that_differ().is_empty() { span .doubt { "May need VLC" } }
@@ -78,8 +78,8 @@ pub fn video_codec(description: &Description) -> Option<&'static str> {
     description.video().map(|(track, _)| track.codec.name)
 }
 
-/// An audio track in a menu: `English · Dolby Digital (AC-3) · 5.1 · Commentary`. One whose language
-/// is not known is called after its place, counted from 1.
+/// An audio track in a menu: `English · Dolby Digital (AC-3) · 5.1 · Commentary`. One whose
+/// language is not known is called after its place, counted from 1.
 pub fn audio_label(track: &Track, place: usize) -> String {
     let TrackKind::Audio { channels } = track.kind else { return String::new() };
     let language = track.language.as_deref().map_or_else(|| format!("Track {place}"), language_name);

@@ -61,7 +61,8 @@ pub fn edits(source: &mut dyn Source, wanted: usize) -> Result<Vec<Edit>, NoView
     Ok(edits.into_iter().map(edit).collect())
 }
 
-/// Makes the checksum of an element fit its content, if it begins with one, and returns where it is.
+/// Makes the checksum of an element fit its content, if it begins with one, and returns where it
+/// is.
 fn mend_checksum(bytes: &mut [u8], content: std::ops::Range<usize>) -> Option<std::ops::Range<usize>> {
     let checksum = elements(bytes, content.clone()).next().filter(|first| first.id == CRC_32)?.range();
     let value = crc_32(&bytes[checksum.end..content.end]).to_le_bytes();

@@ -45,7 +45,8 @@ const TAG_STRING: u32 = 0x4487;
 /// Positions of elements that are followed, at most; files have about six.
 const SEEKS_MAX: usize = 64;
 
-/// Clusters that are passed over to find what lies behind them in a file without a list of positions, at most.
+/// Clusters that are passed over to find what lies behind them in a file without a list of
+/// positions, at most.
 const CLUSTERS_MAX: usize = 64;
 
 pub fn describe(reader: &mut Reader, out: &mut Description) -> Result<(), ReadError> {

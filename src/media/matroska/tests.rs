@@ -1,3 +1,5 @@
+//! Matroska files made of their elements.
+
 use std::time::Duration;
 
 use crate::limits::{CHAPTERS_MAX, MEDIA_TRACKS_MAX};

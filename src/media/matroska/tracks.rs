@@ -124,8 +124,8 @@ fn video(walker: &mut Walker, mut rest: Range<u64>) -> Result<Dimensions, Proble
     })
 }
 
-/// Codecs by their id or its front (<https://www.matroska.org/technical/codec_specs.html>), with the
-/// parameter and name. The longer fronts come first.
+/// Codecs by their id or its front (<https://www.matroska.org/technical/codec_specs.html>), with
+/// the parameter and name. The longer fronts come first.
 const CODECS: [(&str, &str, &str); 25] = [
     ("V_VP8", "vp8", "VP8"),
     ("V_MPEG4/ISO/", "mp4v.20", "MPEG-4 ASP"),
@@ -181,8 +181,8 @@ fn codec_of(id: &[u8], private: &[u8]) -> Codec {
     }
 }
 
-/// VP9 by its features: id, length 1, value (<https://www.webmproject.org/docs/container>). Most files
-/// have none.
+/// VP9 by its features: id, length 1, value (<https://www.webmproject.org/docs/container>). Most
+/// files have none.
 fn vp9(features: &[u8]) -> Codec {
     let feature = |id: u8| features.chunks_exact(3).find(|feature| feature[..2] == [id, 1]).map(|feature| feature[2]);
     match [feature(1), feature(2), feature(3)] {

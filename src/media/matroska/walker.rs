@@ -31,8 +31,8 @@ impl<'r, 's> Walker<'r, 's> {
         Walker { reader, left: ELEMENTS_MAX }
     }
 
-    /// The element at the start of `rest`, which shrinks to what follows it; None at the end. If its
-    /// length is unknown it ends with `rest`.
+    /// The element at the start of `rest`, which shrinks to what follows it; None at the end. If
+    /// its length is unknown it ends with `rest`.
     pub fn next(&mut self, rest: &mut Range<u64>) -> Result<Option<Element>, Problem> {
         if rest.is_empty() {
             return Ok(None);

@@ -9,8 +9,8 @@ use crate::media::edit::{Edit, NoView};
 /// without the first, which ffmpeg leaves out of all but the first audio track.
 const ENABLED_IN_MOVIE: u8 = 3;
 
-/// Turns the `trak` of each audio track but the one of this number, counted from 1, into `free`, and
-/// enables that one. `moov` is the index with its header, which lies at `position` in the file.
+/// Turns the `trak` of each audio track but the one of this number, counted from 1, into `free`,
+/// and enables that one. `moov` is the index with its header, which lies at `position` in the file.
 pub fn edits(moov: &[u8], position: u64, wanted: usize) -> Result<Vec<Edit>, NoView> {
     let mut edits = Vec::new();
     let (mut count, mut is_fragmented, mut has_wanted) = (0, false, false);

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::limits::BOXES_MAX;
+use crate::media::description::{Description, Fault};
 use crate::media::source::{ReadError, Reader};
 
 /// Where a box lies, and what it is.
@@ -30,6 +31,23 @@ pub enum BoxError {
 impl From<ReadError> for BoxError {
     fn from(error: ReadError) -> Self {
         BoxError::Read(error)
+    }
+}
+
+/// Makes what is malformed a fault of the description, so that the rest can be described.
+pub fn tolerate(read: Result<(), BoxError>, out: &mut Description) -> Result<(), ReadError> {
+    match read {
+        Ok(()) => Ok(()),
+        Err(BoxError::Read(error)) => Err(error),
+        Err(BoxError::Malformed(reason)) => {
+            // What is cut off is not malformed as well.
+            let is_known =
+                |fault: &Fault| *fault == Fault::Malformed(reason) || matches!(fault, Fault::Truncated { .. });
+            if !out.faults.iter().any(is_known) {
+                out.faults.push(Fault::Malformed(reason));
+            }
+            Ok(())
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! Where the index of an MP4 or QuickTime file lies among its top-level boxes (ISO/IEC 14496-12, 6.2
-//! and Table 1).
+//! Where the index of an MP4 or QuickTime file lies among its top-level boxes (ISO/IEC 14496-12,
+//! 6.2 and Table 1).
 
 use std::ops::Range;
 

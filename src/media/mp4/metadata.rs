@@ -3,8 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::boxes::{BoxError, Boxes, Header};
-use super::tolerate;
+use super::boxes::{BoxError, Boxes, Header, tolerate};
 use crate::media::description::{Chapter, Cover, Description};
 use crate::media::text;
 

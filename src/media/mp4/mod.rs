@@ -19,7 +19,7 @@ mod track;
 #[cfg(test)]
 mod tests;
 
-use self::boxes::{BoxError, Boxes, Header};
+use self::boxes::{BoxError, Boxes, Header, tolerate};
 use self::movie::Movie;
 use super::description::{Container, Description, Faststart, Fault};
 use super::source::{ReadError, Reader};
@@ -31,23 +31,6 @@ pub fn describe(reader: &mut Reader, out: &mut Description) -> Result<(), ReadEr
     let mut boxes = Boxes::new(reader);
     let read = File::default().describe(&mut boxes, out);
     tolerate(read, out)
-}
-
-/// Makes what is malformed a fault of the description, so that the rest can be described.
-fn tolerate(read: Result<(), BoxError>, out: &mut Description) -> Result<(), ReadError> {
-    match read {
-        Ok(()) => Ok(()),
-        Err(BoxError::Read(error)) => Err(error),
-        Err(BoxError::Malformed(reason)) => {
-            // What is cut off is not malformed as well.
-            let is_known =
-                |fault: &Fault| *fault == Fault::Malformed(reason) || matches!(fault, Fault::Truncated { .. });
-            if !out.faults.iter().any(is_known) {
-                out.faults.push(Fault::Malformed(reason));
-            }
-            Ok(())
-        }
-    }
 }
 
 /// What the boxes of the top level tell.

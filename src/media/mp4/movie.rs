@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::boxes::{BoxError, Boxes};
+use super::boxes::{BoxError, Boxes, tolerate};
 use super::time::{TimeHeader, duration};
 use super::track::TrackBox;
-use super::{chapters, metadata, tolerate};
+use super::{chapters, metadata};
 use crate::limits::MEDIA_TRACKS_MAX;
 use crate::media::description::Description;
 use crate::media::source::ReadError;

@@ -1,3 +1,5 @@
+//! MP4 and QuickTime files made of their boxes.
+
 mod chapters;
 mod tracks;
 
@@ -151,7 +153,8 @@ fn the_first_box_tells_mp4_from_quicktime() {
         (ftyp(b"M4A "), Container::Mp4),
         (ftyp(b"qt  "), Container::QuickTime),
         (boxed(b"wide", &[]), Container::QuickTime),
-        (vec![], Container::QuickTime),
+        // Section 4.3.1: read as one with the brand mp41.
+        (vec![], Container::Mp4),
     ] {
         assert_eq!(described(&[first, moov(&[])].concat()).container, Some(container));
     }

@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::boxes::{BoxError, Boxes, Header};
+use super::boxes::{BoxError, Boxes, Header, tolerate};
+use super::metadata;
 use super::sample_entry::{Sample, SampleEntry};
 use super::time::TimeHeader;
-use super::{metadata, tolerate};
 use crate::media::description::{Description, Dimensions, Fault, Track, TrackKind};
 use crate::media::language::Language;
 use crate::media::text;

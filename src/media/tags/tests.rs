@@ -1,3 +1,5 @@
+//! Audio files made of their tags and frames.
+
 use std::io;
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::Shown;
+use super::shown::Shown;
 use crate::http::Query;
 use crate::http::target::encode;
 use crate::media::Description;

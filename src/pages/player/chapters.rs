@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use crate::media::Description;
 use crate::pages::facts;
 
-/// Links to them, by media fragments (W3C Media Fragments URI, section 4.2.1) that the script of the
-/// page follows.
+/// Links to them, by media fragments (W3C Media Fragments URI, section 4.2.1) that the script of
+/// the page follows.
 pub fn list(description: &Description) -> Markup {
     html! {
         @if !description.chapters.is_empty() {

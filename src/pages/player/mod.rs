@@ -1,7 +1,8 @@
 //! The player page of a film, an audio track or a picture.
 //!
-//! `sequence` (what comes before and after it), `audio` and `subtitles` (the tracks of a film),
-//! `chapters`, `qr_code` (the address for another device), `keys` (the help).
+//! `shown` (the file itself), `sequence` (what comes before and after it), `audio` and `subtitles`
+//! (the tracks of a film), `chapters`, `qr_code` (the address for another device), `keys` (the
+//! help).
 //!
 //! The browser's own controls play it, so the page works without its script.
 
@@ -11,10 +12,10 @@ mod icon;
 mod keys;
 mod qr_code;
 mod sequence;
+mod shown;
 mod subtitles;
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use maud::{Markup, html};
 
@@ -26,26 +27,7 @@ use crate::media::{Description, sidecar};
 use crate::site::{EntryKind, Folder, FolderEntry, Resource, Site};
 use icon::icon;
 use sequence::Sequence;
-
-/// The file that a page is about.
-struct Shown<'a> {
-    entry: &'a FolderEntry,
-    kind: Kind,
-    /// What is known of it; nothing if it has not been described.
-    description: Arc<Description>,
-    /// The audio track that the query chooses, counted from 1.
-    audio: Option<usize>,
-}
-
-impl Shown<'_> {
-    /// What it is called: music by its tags, everything else by its name.
-    fn title(&self) -> Cow<'_, str> {
-        match &self.description.title {
-            Some(title) if self.kind == Kind::Music => Cow::Borrowed(title),
-            _ => title(self.entry),
-        }
-    }
-}
+use shown::{Shown, title};
 
 /// The player page of a file in the folder; None where a player is of no use to it.
 pub fn page(request: &Request, target: &Target, folder: &Folder, site: &Site) -> Option<Resource> {
@@ -93,12 +75,6 @@ pub fn page(request: &Request, target: &Target, folder: &Folder, site: &Site) ->
     };
     let page = layout::document(target, &shown.title(), head, body);
     Some(Resource::generated(page.into_bytes(), "text/html; charset=utf-8", layout::fields()))
-}
-
-/// Its name without the extension.
-fn title(entry: &FolderEntry) -> Cow<'_, str> {
-    let (stem, _) = sidecar::split_extension(&entry.name);
-    String::from_utf8_lossy(stem)
 }
 
 /// The format as people call it: `MP4`. Where it is not known, the name may say it.

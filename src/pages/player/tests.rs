@@ -1,4 +1,7 @@
+//! The player page of a file that is described.
+
 use std::fs;
+use std::sync::Arc;
 
 use super::*;
 use crate::http::head::{Parsed, parse};

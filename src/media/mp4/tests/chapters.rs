@@ -1,3 +1,5 @@
+//! Chapters, those of Nero and those of QuickTime.
+
 use super::*;
 use crate::limits::CHAPTERS_MAX;
 use crate::media::description::Chapter;

@@ -1,3 +1,5 @@
+//! Tracks and their codecs.
+
 use super::*;
 
 #[test]

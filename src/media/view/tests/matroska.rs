@@ -61,7 +61,8 @@ fn one_letter_of_each_unwanted_codec_changes() {
         for audio in [0, 3] {
             assert!(changed(&file, audio).expect_err("it has two").contains("no audio track"));
         }
-        // The length of the segment is unknown while it is recorded, and wrong when that breaks off.
+        // The length of the segment is unknown while it is recorded, and wrong when that breaks
+        // off.
         for length in [[0xff; 7], [0x7f; 7]] {
             let start = header().len() + 5;
             file[start..start + 7].copy_from_slice(&length);
