@@ -173,6 +173,21 @@ fn programs_see_a_folder_below_another_alike() {
 }
 
 #[test]
+fn programs_see_a_file_whose_content_is_shown_alike() {
+    let content = tempfile::tempdir().expect("a temporary folder");
+    fs::write(content.path().join("old.avi"), b"RIFF\x04\0\0\0AVI ").expect("a file");
+    fs::write(content.path().join("plain.txt"), "plain").expect("a file");
+    let server = serve(content, &[]);
+    let page = text(&server.get("/", ""));
+    assert!(page.contains("May need VLC"), "it is described: {page}");
+    for seen in [kodi(&page), rclone(&page)] {
+        let names: Vec<_> = seen.iter().map(|entry| (&*entry.name, entry.is_folder)).collect();
+        assert_eq!(names, [(&b"old.avi"[..], false), (b"plain.txt", false)]);
+    }
+    assert_eq!(kodi(&page).iter().map(|entry| entry.size).collect::<Vec<_>>(), [Some(12), Some(5)]);
+}
+
+#[test]
 fn names_are_text_and_no_markup() {
     let server = serve(hostile_content(), &[]);
     let page = text(&server.get("/", BROWSER));

@@ -27,7 +27,7 @@ use crate::media::{Description, sidecar};
 use crate::site::{EntryKind, Folder, FolderEntry, Resource, Site};
 use icon::icon;
 use sequence::Sequence;
-use shown::{Shown, title};
+use shown::{Shown, title, title_of};
 
 /// The player page of a file in the folder; None where a player is of no use to it.
 pub fn page(request: &Request, target: &Target, folder: &Folder, site: &Site) -> Option<Resource> {
@@ -55,12 +55,12 @@ pub fn page(request: &Request, target: &Target, folder: &Folder, site: &Site) ->
                 (credits(shown))
                 (facts(shown, &sequence))
                 (audio::menu(shown))
-                @if kind != Kind::Picture { (neighbours(&sequence)) }
+                @if kind != Kind::Picture { (neighbours(&sequence, kind, site)) }
                 (actions(entry, kind))
                 (chapters::list(description))
                 (qr_code::section(request, target))
             }
-            @if kind != Kind::Picture { (queue(&sequence, kind)) }
+            @if kind != Kind::Picture { (queue(&sequence, kind, site)) }
         }
         @if kind != Kind::Picture {
             (keys::help())
@@ -172,23 +172,26 @@ fn credits(shown: &Shown) -> Markup {
 }
 
 fn facts(shown: &Shown, sequence: &Sequence) -> Markup {
+    let (facts, format) = (facts::of(&shown.description), format_of(shown));
     html! {
         p .facts {
-            @for fact in facts::of(&shown.description) { span { (fact) } }
-            span { (format_of(shown)) } span { (shown.entry.size) }
+            @for fact in &facts { span { (fact) } }
+            // MP3, FLAC and other formats are called after their codec.
+            @if !facts.contains(&format) { span { (format) } }
+            span { (shown.entry.size) }
             @if shown.kind != Kind::Picture { (facts::doubt(&shown.description)) }
             @if sequence.length() > 1 { span { (sequence.place()) " of " (sequence.length()) } }
         }
     }
 }
 
-fn neighbours(sequence: &Sequence) -> Markup {
+fn neighbours(sequence: &Sequence, kind: Kind, site: &Site) -> Markup {
     html! {
         @if sequence.length() > 1 {
             nav .neighbours aria-label="Previous and next" {
                 @for (entry, relation, label) in sequence.neighbours() {
                     a .(relation) rel=(relation) href={ (encode(&entry.name)) "?play" } {
-                        (icon(relation)) span { small { (label) } " " b { (title(entry)) } }
+                        (icon(relation)) span { small { (label) } " " b { (title_of(entry, kind, site)) } }
                     }
                 }
             }
@@ -216,14 +219,14 @@ fn actions(entry: &FolderEntry, kind: Kind) -> Markup {
 }
 
 /// Everything of the same kind in the folder, or what is near it where there is too much.
-fn queue(sequence: &Sequence, kind: Kind) -> Markup {
+fn queue(sequence: &Sequence, kind: Kind, site: &Site) -> Markup {
     html! {
         section #queue aria-labelledby="queue-heading" hidden[sequence.length() == 1] {
             h2 #queue-heading { @if kind == Kind::Music { "Playlist" } @else { "In this folder" } }
             ol start=(sequence.first_place()) {
                 @for entry in sequence.near() {
                     li { a href={ (encode(&entry.name)) "?play" } aria-current=[sequence.is_current(entry).then_some("page")] {
-                        (title(entry))
+                        (title_of(entry, kind, site))
                     } }
                 }
             }

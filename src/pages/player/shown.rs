@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::media::{Description, sidecar};
 use crate::pages::kind::Kind;
-use crate::site::FolderEntry;
+use crate::site::{FolderEntry, Site};
 
 /// The file that a page is about.
 pub struct Shown<'a> {
@@ -25,6 +25,13 @@ impl Shown<'_> {
             _ => title(self.entry),
         }
     }
+}
+
+/// What another file of its kind is called.
+pub fn title_of(entry: &FolderEntry, kind: Kind, site: &Site) -> String {
+    let description = if kind == Kind::Music { site.description(&entry.file_id()) } else { None };
+    let tagged = description.and_then(|description| description.title.clone());
+    tagged.unwrap_or_else(|| title(entry).into_owned())
 }
 
 /// Its name without the extension.

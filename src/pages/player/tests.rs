@@ -90,6 +90,8 @@ fn music_is_called_what_its_tags_say() {
             "<h1>Slow &lt;Train&gt;</h1><p class=\"credits\">The &quot;Rails&quot; · Night</p>",
             "data-artist=\"The &quot;Rails&quot;\" data-album=\"Night\"",
             "src=\"1.flac\"",
+            "<span>3:05</span><span>FLAC</span><span>6 B</span>",
+            "aria-current=\"page\">Slow &lt;Train&gt;</a></li><li><a href=\"2.flac?play\">2</a>",
         ],
     );
 }
