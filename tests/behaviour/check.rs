@@ -203,6 +203,10 @@ fn every_kind_of_finding_has_its_file() {
     let long = [&mdat.len().to_be_bytes()[4..], b"mdat", &[7; 8]].concat();
     let [front, hevc] = [moov(b"vide", b"avc1", b""), moov(b"vide", b"hvc1", b"")];
     let [ac3, encrypted] = [moov(b"soun", b"ac-3", b""), moov(b"vide", b"encv", b"")];
+    let ebml = b"\x1a\x45\xdf\xa3\x8b\x42\x82\x88matroska\x18\x53\x80\x67\x80";
+    let jpeg =
+        b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xc0\0\x0b\x08\0\x01\0\x01\x01\x01\x11\0\xff\xd9";
+    let avi = b"RIFF\x04\0\0\0AVI ";
     let fragmented = moov(b"vide", b"avc1", &mp4_box(b"mvex", &[]));
     for (name, bytes, kinds) in [
         ("front.mp4", &film(&[&front, &mdat])[..], &[][..]),
@@ -216,6 +220,10 @@ fn every_kind_of_finding_has_its_file() {
         ("film.mkv", &film(&[&front, &mdat]), &["wrong-extension"]),
         ("film.txt", &film(&[&front, &mdat]), &["wrong-extension"]),
         ("song.aac", &film(&[&moov(b"soun", b"mp4a", b""), &mdat]), &["wrong-extension"]),
+        ("matroska.mp4", ebml, &["malformed", "wrong-extension"]),
+        ("picture.png", jpeg, &["wrong-extension"]),
+        ("picture.jpeg", jpeg, &[]),
+        ("old.avi", avi, &["malformed", "codec"]),
         ("hevc.mp4", &film(&[&hevc, &mdat]), &["codec"]),
         ("ac3.mp4", &film(&[&ac3, &mdat]), &["codec"]),
         ("encrypted.mp4", &film(&[&encrypted, &mdat]), &["encrypted"]),
