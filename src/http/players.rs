@@ -7,9 +7,23 @@ use super::fields::is_token;
 use super::head::Request;
 
 /// Whether the request is from a media element or player that asks for the next part when it needs
-/// it: the media elements of Firefox and Chromium, and VLC.
+/// it.
 pub fn asks_for_next_part(request: &Request) -> bool {
-    is_firefox_media_element(request) || is_chromium_media_element(request) || user_agent(request).starts_with(b"VLC/")
+    player(request).is_some()
+}
+
+/// The media element or player that asks for the next part when it needs it, if the request is from
+/// one.
+pub fn player(request: &Request) -> Option<&'static str> {
+    if is_firefox_media_element(request) {
+        Some("a media element of Firefox")
+    } else if is_chromium_media_element(request) {
+        Some("a media element of Chromium")
+    } else if user_agent(request).starts_with(b"VLC/") {
+        Some("VLC")
+    } else {
+        None
+    }
 }
 
 fn is_firefox_media_element(request: &Request) -> bool {
@@ -116,7 +130,7 @@ mod tests {
     fn only_ranges_without_an_end_are_cut_for_players() {
         let parts = Parts { policy: PartPolicy::Players, size: Bytes(100) };
         let selected = |client: &str, range: &str| {
-            let wanted = range::parse(range.as_bytes());
+            let wanted = range::parse(range.as_bytes()).ok();
             with(client, |request| parts.for_request(request)).select(wanted.as_deref(), 250)
         };
         for (client, range, selection) in [

@@ -20,6 +20,11 @@ pub enum Verdict {
 /// Evaluates all conditions but If-Range, in the order of RFC 9110 section 13.2.2. A date counts
 /// only without the matching condition on an entity tag, and only if it is a single valid date.
 pub fn evaluate(request: &Request, file: &Validators, now: SystemTime) -> Verdict {
+    evaluate_fields(request, file, now).0
+}
+
+/// The same with the name of the last field that counted; None if none did.
+pub fn evaluate_fields(request: &Request, file: &Validators, now: SystemTime) -> (Verdict, Option<&'static str>) {
     let fields = &request.fields;
     let tag = || file.entity_tag();
     // Without a date of its own, conditions on one are ignored (RFC 9110 section 13.1.3).
@@ -29,23 +34,32 @@ pub fn evaluate(request: &Request, file: &Validators, now: SystemTime) -> Verdic
         Some(modified? > since)
     };
 
+    let mut counted = None;
     // A comma inside a tag splits it, which does no harm: our tags have none.
     if fields.has("if-match") {
+        counted = Some("If-Match");
         if !any(fields, "if-match") && !fields.members("if-match").any(|found| found == tag().as_bytes()) {
-            return Verdict::Failed;
+            return (Verdict::Failed, counted);
         }
-    } else if is_after("if-unmodified-since") == Some(true) {
-        return Verdict::Failed;
+    } else if let Some(is_after) = is_after("if-unmodified-since") {
+        counted = Some("If-Unmodified-Since");
+        if is_after {
+            return (Verdict::Failed, counted);
+        }
     }
     if fields.has("if-none-match") {
+        counted = Some("If-None-Match");
         let weak = |found: &[u8]| found.strip_prefix(b"W/").unwrap_or(found) == tag().as_bytes();
         if any(fields, "if-none-match") || fields.members("if-none-match").any(weak) {
-            return Verdict::NotModified;
+            return (Verdict::NotModified, counted);
         }
-    } else if is_after("if-modified-since") == Some(false) {
-        return Verdict::NotModified;
+    } else if let Some(is_after) = is_after("if-modified-since") {
+        counted = Some("If-Modified-Since");
+        if !is_after {
+            return (Verdict::NotModified, counted);
+        }
     }
-    Verdict::Proceed
+    (Verdict::Proceed, counted)
 }
 
 /// Whether Range applies: always without If-Range, otherwise only if its validator matches this

@@ -70,18 +70,27 @@ pub enum Selection {
     Unsatisfiable,
 }
 
-/// Parses a Range field. None if it must be ignored (another unit, RFC 9110 section 14.2), or may
-/// be because it is malformed or has more ranges than [`RANGES_MAX`].
-pub fn parse(field: &[u8]) -> Option<Vec<RangeSpec>> {
-    let equals = field.iter().position(|&byte| byte == b'=')?;
+/// Why a Range field is ignored: it must be (RFC 9110 section 14.2), or may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ignored {
+    OtherUnit,
+    Malformed,
+    /// It has more ranges than [`RANGES_MAX`].
+    TooMany,
+}
+
+/// Parses a Range field. Fails if it is ignored.
+pub fn parse(field: &[u8]) -> Result<Vec<RangeSpec>, Ignored> {
+    let equals = field.iter().position(|&byte| byte == b'=').ok_or(Ignored::Malformed)?;
     if !field[..equals].eq_ignore_ascii_case(b"bytes") {
-        return None;
+        return Err(Ignored::OtherUnit);
     }
     let ranges = || list_members(&field[equals + 1..]);
-    if !(1..=RANGES_MAX).contains(&ranges().take(RANGES_MAX + 1).count()) {
-        return None;
+    match ranges().take(RANGES_MAX + 1).count() {
+        0 => Err(Ignored::Malformed),
+        1..=RANGES_MAX => ranges().map(read_one).collect::<Option<_>>().ok_or(Ignored::Malformed),
+        _ => Err(Ignored::TooMany),
     }
-    ranges().map(read_one).collect()
 }
 
 fn read_one(range: &[u8]) -> Option<RangeSpec> {
@@ -196,7 +205,7 @@ mod tests {
     const PART: u64 = 100;
 
     fn select(policy: PartPolicy, field: &str, total: u64) -> Selection {
-        let wanted = if field.is_empty() { None } else { parse(field.as_bytes()) };
+        let wanted = if field.is_empty() { None } else { parse(field.as_bytes()).ok() };
         Parts { policy, size: Bytes(PART) }.select(wanted.as_deref(), total)
     }
 
@@ -237,7 +246,7 @@ mod tests {
             ("bytes=0-0,x", None),
             ("bytes=,", None),
         ] {
-            assert_eq!(parse(field.as_bytes()), wanted, "{field}");
+            assert_eq!(parse(field.as_bytes()).ok(), wanted, "{field}");
         }
     }
 

@@ -13,7 +13,7 @@ use super::fields::Method;
 use super::head::Request;
 use super::multipart;
 use super::precondition::{self, Verdict};
-use super::range::{self, Parts, Selection};
+use super::range::{self, Ignored, Parts, RangeSpec, Selection};
 use super::segment::Segment;
 use super::status::{Refusal, Status};
 use super::target;
@@ -147,9 +147,7 @@ impl Response {
                 Response::text(Status::PreconditionFailed, "The file does not meet a precondition of the request.")
             }
             Verdict::Proceed => {
-                // Range applies to GET only (RFC 9110 section 14.2).
-                let ranged = request.method == Method::Get && precondition::if_range_matches(request, &validators, now);
-                let wanted = if ranged { request.only("range").and_then(range::parse) } else { None };
+                let wanted = requested_ranges(request, &validators, now).ok();
                 let total = validators.size();
                 let mut response =
                     Response::selected(parts.for_request(request).select(wanted.as_deref(), total), file, now);
@@ -247,6 +245,29 @@ impl Response {
         }
         out.push_str("\r\n");
     }
+}
+
+/// Why no range is selected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoRange {
+    /// The method is not GET (RFC 9110 section 14.2).
+    NotGet,
+    /// If-Range names another version of the file.
+    IfRange,
+    /// There is no Range field, or there are several.
+    NotOne,
+    Ignored(Ignored),
+}
+
+/// The ranges that a request selects of a file with these validators.
+pub fn requested_ranges(request: &Request, file: &Validators, now: SystemTime) -> Result<Vec<RangeSpec>, NoRange> {
+    if request.method != Method::Get {
+        return Err(NoRange::NotGet);
+    }
+    if !precondition::if_range_matches(request, file, now) {
+        return Err(NoRange::IfRange);
+    }
+    range::parse(request.only("range").ok_or(NoRange::NotOne)?).map_err(NoRange::Ignored)
 }
 
 #[cfg(test)]

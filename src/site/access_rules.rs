@@ -1,6 +1,7 @@
 //! What must not be served: confidential folders and dotfiles.
 
-use crate::http::{Refusal, Status};
+use super::denial::{Denial, Reason};
+use crate::http::Refusal;
 
 /// The rules that refuse a path, checked before and after it is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,11 +15,6 @@ const CONFIDENTIAL: &[u8] = b"confidential";
 
 /// The only folder with a leading dot that is served (RFC 8615).
 const WELL_KNOWN: &[u8] = b".well-known";
-
-/// For a path in a confidential folder, whether it exists or not.
-pub(super) const MISSING: Refusal = Refusal::keep_alive(Status::NotFound, "There is no such file here.");
-
-pub(super) const FORBIDDEN: Refusal = Refusal::keep_alive(Status::Forbidden, "What is asked for is confidential.");
 
 impl AccessRules {
     /// Rules for `confidential/` and these confidential folders, each relative to the content
@@ -45,12 +41,17 @@ impl AccessRules {
     /// Checks a normalised path: 403 in a confidential folder, whether it exists or not, and 404
     /// for a dotfile.
     pub fn check(&self, relative: &[u8]) -> Result<(), Refusal> {
-        if self.confidential.iter().any(|folder| lies_in(relative, folder)) {
-            return Err(FORBIDDEN);
+        self.judge(relative).map_err(|denial| denial.refusal())
+    }
+
+    /// The same with the rule that refuses the path.
+    pub fn judge(&self, relative: &[u8]) -> Result<(), Denial> {
+        if let Some(folder) = self.confidential.iter().find(|folder| lies_in(relative, folder)) {
+            return Err(Denial::new(relative, Reason::Confidential(folder.clone())));
         }
         let seen = relative.strip_prefix(WELL_KNOWN).filter(|rest| rest.is_empty() || rest.starts_with(b"/"));
         if seen.unwrap_or(relative).split(|&byte| byte == b'/').any(|name| name.starts_with(b".")) {
-            return Err(MISSING);
+            return Err(Denial::new(relative, Reason::Hidden));
         }
         Ok(())
     }

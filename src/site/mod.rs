@@ -1,26 +1,24 @@
 //! The content folder, its index and its rules.
 //!
 //! `index`, `folder` and `links` (what the scan found), `access_rules` (what must not be served),
-//! `confidential` (checks that those folders exist), `root` (the content folder), `open` (opens
-//! files beneath it), `walk` (the same step by step, where openat2(2) does not suffice), `spelling`
-//! and `rules` (the real names of a path, and when its text suffices), `file_system` and `mounts`
-//! (what may block, and which permit it needs), `watch` and `watches` (changes, and mounts that
-//! come and go), `scan`, `scan_thread`, `pass` and `read_folder` (from there into the index),
-//! `file_cache` (small files in memory), `validation` (whether they have changed), `content` (the
-//! bytes of a resource, as pieces), `views` (files with some bytes changed), `media_type` and
-//! `first_bytes` (Content-Type), `file_id` and `descriptions` (what is known of the media files),
-//! `survey` (for a command that reads every file).
+//! `denial` (why a path is not served), `confidential` (checks that those folders exist), `root`
+//! (the content folder), `open` (opens files beneath it), `walk` (the same step by step, where
+//! openat2(2) does not suffice), `spelling` and `rules` (the real names of a path, and when its
+//! text suffices), `file_system` and `mounts` (what may block, and which permit it needs), `watch`
+//! and `watches` (changes, and mounts that come and go), `scan`, `scan_thread`, `pass` and
+//! `read_folder` (from there into the index), `file_cache` (small files in memory), `validation`
+//! (whether they have changed), `content` (the bytes of a resource, as pieces), `views` (files with
+//! some bytes changed), `media_type` and `first_bytes` (Content-Type), `file_id` and `descriptions`
+//! (what is known of the media files), `survey` (for a command that reads every file).
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime};
 
-use rustix::io::Errno;
-
 use crate::http::response::Field;
 use crate::http::target::Path;
-use crate::http::{Refusal, Representation, Status, Validators};
+use crate::http::{Refusal, Representation, Validators};
 use crate::media::Description;
 use crate::media::view::Changes;
 use crate::piece::Piece;
@@ -28,6 +26,7 @@ use crate::piece::Piece;
 mod access_rules;
 mod confidential;
 mod content;
+mod denial;
 mod descriptions;
 mod file_cache;
 mod file_id;
@@ -56,6 +55,7 @@ mod watches;
 pub use access_rules::AccessRules;
 pub use confidential::missing_confidential;
 pub use content::Content;
+pub use denial::{Denial, Reason};
 pub use file_id::FileId;
 pub use file_system::{FileSystem, Kind};
 pub use folder::{EntryKind, Folder, FolderEntry};
@@ -67,7 +67,7 @@ pub use root::Lookup;
 pub use validation::Version;
 pub use views::FileView;
 
-use access_rules::MISSING;
+use denial::MISSING;
 use descriptions::Descriptions;
 use file_cache::{Admission, Cached, FileCache, Offer, Tree};
 use file_id::modified;
@@ -106,6 +106,25 @@ pub enum Found {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WouldBlock(pub FileSystem);
 
+/// Why the site has nothing to serve under a path.
+#[derive(Debug)]
+pub enum NotServed {
+    WouldBlock(WouldBlock),
+    Denied(Denial),
+}
+
+impl From<WouldBlock> for NotServed {
+    fn from(would_block: WouldBlock) -> Self {
+        NotServed::WouldBlock(would_block)
+    }
+}
+
+impl From<Denial> for NotServed {
+    fn from(denial: Denial) -> Self {
+        NotServed::Denied(denial)
+    }
+}
+
 /// Why nothing is found.
 #[derive(Debug)]
 pub enum NotFound {
@@ -116,6 +135,15 @@ pub enum NotFound {
 impl From<WouldBlock> for NotFound {
     fn from(would_block: WouldBlock) -> Self {
         NotFound::WouldBlock(would_block)
+    }
+}
+
+impl From<NotServed> for NotFound {
+    fn from(not_served: NotServed) -> Self {
+        match not_served {
+            NotServed::WouldBlock(would_block) => NotFound::WouldBlock(would_block),
+            NotServed::Denied(denial) => NotFound::Refused(denial.refusal()),
+        }
     }
 }
 
@@ -142,8 +170,6 @@ impl Resource {
         Resource { content: Content::Memory(Arc::new(content)), representation, is_whole: true }
     }
 }
-
-const NOT_OPEN: Refusal = Refusal::keep_alive(Status::ServiceUnavailable, "The content folder does not answer yet.");
 
 impl Site {
     /// A content folder that is not open yet; until it is, every lookup is 503.
@@ -192,7 +218,7 @@ impl Site {
     /// no folder, 503 before the content folder is open.
     pub fn list(&self, relative: &[u8]) -> Result<Listing, Refusal> {
         self.0.access_rules.check(relative)?;
-        let tree = self.0.cache.tree().ok_or(NOT_OPEN)?;
+        let tree = self.0.cache.tree().ok_or_else(|| Denial::new(relative, Reason::NotOpen).refusal())?;
         let real_path = tree.index.real_path(relative).ok_or(MISSING)?;
         self.0.access_rules.check(&real_path)?;
         tree.index.list(&real_path).ok_or(MISSING)
@@ -234,8 +260,8 @@ impl Site {
     /// scan is served, a deleted one is missing, and the rules apply to the real path of the file.
     /// The result was current at some time after `arrived`, an upper bound on when the first byte
     /// of the request arrived.
-    pub fn find(&self, path: &Path, arrived: Instant, lookup: Lookup) -> Result<Found, NotFound> {
-        self.0.access_rules.check(path.relative())?;
+    pub fn find(&self, path: &Path, arrived: Instant, lookup: Lookup) -> Result<Found, NotServed> {
+        self.0.access_rules.judge(path.relative())?;
         if !path.folder() {
             return self.0.find(path.relative(), arrived, lookup);
         }
@@ -243,16 +269,16 @@ impl Site {
             b"" => FOLDER_PAGE.to_vec(),
             folder => [folder, FOLDER_PAGE].join(&b'/'),
         };
-        self.0.access_rules.check(&page)?;
+        self.0.access_rules.judge(&page)?;
         match self.0.find(&page, arrived, lookup)? {
-            Found::Folder => Err(MISSING.into()),
+            Found::Folder => Err(Denial::new(&page, Reason::Folder).into()),
             found => Ok(found),
         }
     }
 }
 
 impl Shared {
-    fn find(&self, relative: &[u8], arrived: Instant, lookup: Lookup) -> Result<Found, NotFound> {
+    fn find(&self, relative: &[u8], arrived: Instant, lookup: Lookup) -> Result<Found, NotServed> {
         match self.cache.find(relative, arrived, lookup) {
             Cached::Fresh(cached) => {
                 let representation = cached.representation.clone();
@@ -263,35 +289,37 @@ impl Shared {
                 }))
             }
             Cached::WouldBlock(file_system) => Err(WouldBlock(file_system).into()),
-            Cached::Missing(None, _) => Err(NOT_OPEN.into()),
+            Cached::Missing(None, _) => Err(Denial::new(relative, Reason::NotOpen).into()),
             Cached::Missing(Some(tree), admission) => self.open(&tree, relative, lookup, admission),
         }
     }
 
-    fn open(&self, tree: &Tree, relative: &[u8], lookup: Lookup, admission: Admission) -> Result<Found, NotFound> {
+    fn open(&self, tree: &Tree, relative: &[u8], lookup: Lookup, admission: Admission) -> Result<Found, NotServed> {
         let rules = Rules { access_rules: &self.access_rules, index: &tree.index };
         let opened = match tree.root.open_beneath(relative, lookup, rules) {
             Ok(opened) => opened,
             Err(Failure::WouldBlock(file_system)) => return Err(WouldBlock(file_system).into()),
-            Err(Failure::Refused(refusal)) => return Err(refusal.into()),
+            Err(Failure::Denied(denial)) => return Err(denial.into()),
             Err(Failure::Error { error, real_path }) => {
                 // Confidential paths get the same response whether they exist or not, however they
                 // are reached.
-                if let Some(real_path) = real_path {
-                    self.access_rules.check(&real_path)?;
+                if let Some(real_path) = &real_path {
+                    self.access_rules.judge(real_path)?;
                 }
-                return Err(refusal_for(error, relative).into());
+                let path = real_path.unwrap_or_else(|| relative.to_vec());
+                return Err(Denial { path, reason: Reason::Error(error) }.into());
             }
         };
         if let Some(real_path) = &opened.real_path {
-            self.access_rules.check(real_path)?;
+            self.access_rules.judge(real_path)?;
         }
-        let metadata = opened.file.metadata().map_err(|error| refusal_for(error, relative))?;
+        let denied = |reason| Denial::new(opened.real_path.as_deref().unwrap_or(relative), reason);
+        let metadata = opened.file.metadata().map_err(|error| denied(Reason::Error(error)))?;
         if metadata.is_dir() {
             return Ok(Found::Folder);
         }
         if !metadata.is_file() {
-            return Err(MISSING.into());
+            return Err(denied(Reason::Special).into());
         }
         let content_type = match media_type::by_name(relative) {
             Some(content_type) => content_type,
@@ -313,34 +341,6 @@ impl Shared {
             representation,
             is_whole: false,
         }))
-    }
-}
-
-/// The response when a file cannot be opened: the only map from errno to status.
-fn refusal_for(error: io::Error, relative: &[u8]) -> Refusal {
-    match Errno::from_io_error(&error) {
-        Some(
-            // XDEV: the path leads out of the content folder. NXIO, NODEV: a socket, or a device
-            // without its driver.
-            Errno::NOENT
-            | Errno::NOTDIR
-            | Errno::NAMETOOLONG
-            | Errno::LOOP
-            | Errno::XDEV
-            | Errno::NXIO
-            | Errno::NODEV
-            | Errno::ILSEQ
-            | Errno::INVAL,
-        ) => MISSING,
-        Some(Errno::ACCESS | Errno::PERM) => Refusal::keep_alive(Status::Forbidden, "The file may not be read."),
-        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN) => {
-            log::warn!("cannot open {:?}: {error}", String::from_utf8_lossy(relative));
-            Refusal::keep_alive(Status::ServiceUnavailable, "The server is too busy to open the file; try again.")
-        }
-        _ => {
-            log::error!("cannot open {:?}: {error}", String::from_utf8_lossy(relative));
-            Refusal::keep_alive(Status::InternalServerError, "The file cannot be opened.")
-        }
     }
 }
 

@@ -11,9 +11,9 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::denial::Denial;
 use super::file_system::{FileSystem, Kind};
 use super::mounts::{Mounts, strip_folder};
-use crate::http::Refusal;
 use crate::limits::LEASE_WAIT;
 
 /// The content folder, held open so that it stays the same folder if it is renamed.
@@ -64,7 +64,7 @@ pub(super) enum Scope {
 pub enum Failure {
     /// The lookup needs a permit of this file system.
     WouldBlock(FileSystem),
-    Refused(Refusal),
+    Denied(Denial),
     /// `real_path` is the path it would have relative to the root, if symbolic links or another
     /// spelling led there.
     Error {

@@ -30,7 +30,7 @@ impl Site {
         };
         let opened = opened.map_err(|failure| match failure {
             Failure::Error { error, .. } => error,
-            Failure::WouldBlock(_) | Failure::Refused(_) => not_found(),
+            Failure::WouldBlock(_) | Failure::Denied(_) => not_found(),
         })?;
         let is_served = opened.real_path.is_none_or(|path| self.0.access_rules.check(&path).is_ok());
         if is_served && opened.file.metadata()?.is_file() { Ok(opened.file) } else { Err(not_found()) }

@@ -23,17 +23,17 @@ fn find(site: &Site, target: &str) -> String {
             Content::Memory(memory) => String::from_utf8(memory.to_vec()).expect("a text"),
         },
         Ok(Found::Folder) => "folder".to_string(),
-        Err(NotFound::WouldBlock(needed)) => panic!("it had a permit of {needed:?}"),
-        Err(NotFound::Refused(refusal)) => refusal.status.code().to_string(),
+        Err(NotServed::WouldBlock(needed)) => panic!("it had a permit of {needed:?}"),
+        Err(NotServed::Denied(denial)) => denial.refusal().status.code().to_string(),
     }
 }
 
 /// Finds a path with whatever permits it needs.
-fn find_with_permits(site: &Site, path: &Path) -> Result<Found, NotFound> {
+fn find_with_permits(site: &Site, path: &Path) -> Result<Found, NotServed> {
     let mut lookup = Lookup::CachedOnly;
     loop {
         match site.find(path, Instant::now(), lookup) {
-            Err(NotFound::WouldBlock(WouldBlock(needed))) if lookup != Lookup::MayBlock(needed) => {
+            Err(NotServed::WouldBlock(WouldBlock(needed))) if lookup != Lookup::MayBlock(needed) => {
                 lookup = Lookup::MayBlock(needed);
             }
             found => return found,
@@ -185,18 +185,4 @@ fn a_file_that_becomes_a_link_while_it_is_served_leaks_nothing() {
         let both = found.remove("403").is_some() && found.remove("harmless").is_some();
         assert!(both && found.is_empty(), "found besides: {found:?}");
     });
-}
-
-/// A file of mode 000 can be read by root, and root may run the tests.
-#[test]
-fn what_may_not_be_read_is_forbidden() {
-    for (errno, status) in [
-        (Errno::ACCESS, Status::Forbidden),
-        (Errno::PERM, Status::Forbidden),
-        (Errno::NAMETOOLONG, Status::NotFound),
-        (Errno::MFILE, Status::ServiceUnavailable),
-        (Errno::IO, Status::InternalServerError),
-    ] {
-        assert_eq!(refusal_for(errno.into(), b"a").status, status, "{errno}");
-    }
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, readlinkat};
 use rustix::io::Errno;
 
-use super::access_rules::{FORBIDDEN, MISSING};
+use super::denial::{Denial, Reason};
 use super::file_system::FileSystem;
 use super::folder::join;
 use super::root::{Failure, Lookup, Root, Scope, open_in};
@@ -93,7 +93,7 @@ impl<'a> Walk<'a> {
         };
         let found = fstat(&node)?;
         if self.confidential.contains(found.st_dev, found.st_ino) {
-            return Err(Failure::Refused(FORBIDDEN));
+            return Err(Failure::Denied(Denial::new(&path, Reason::ConfidentialAlias)));
         }
         let real_path = self.real_path_of(path, name, found.st_ino)?;
         if FileType::from_raw_mode(found.st_mode) != FileType::Symlink {
@@ -119,10 +119,10 @@ impl<'a> Walk<'a> {
         let names = listed_names(self.folder(), name, inode, file_system.names())?;
         let paths: Vec<_> = names.iter().map(|listed| join(&self.real_path, listed)).collect();
         for other in paths.iter().filter(|other| **other != path) {
-            self.rules.access_rules.check(other).map_err(Failure::Refused)?;
+            self.rules.access_rules.judge(other).map_err(Failure::Denied)?;
         }
         // The rules cannot check a name that is not listed.
-        paths.into_iter().next().ok_or(Failure::Refused(MISSING))
+        paths.into_iter().next().ok_or_else(|| Failure::Denied(Denial::new(&path, Reason::Unlisted)))
     }
 
     /// Returns to the parent folder.

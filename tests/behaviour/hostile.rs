@@ -218,7 +218,7 @@ fn limits() -> Vec<Case> {
 /// Inputs covered by other tests.
 const ELSEWHERE: &[(u32, &str, &str)] = &[
     (12, "src/site/tests.rs", "a_file_that_becomes_a_link_while_it_is_served_leaks_nothing"),
-    (14, "src/site/tests.rs", "what_may_not_be_read_is_forbidden"),
+    (14, "src/site/denial.rs", "what_may_not_be_read_is_forbidden"),
     (15, "src/http/date.rs", "a_time_of_any_file_has_a_date"),
     (16, "tests/behaviour/ranges.rs", "a_file_that_is_cut_while_it_is_sent_ends_the_connection"),
     (16, "tests/behaviour/ranges.rs", "a_replaced_file_is_finished_as_it_was_and_then_new"),

@@ -62,7 +62,7 @@ fn target_of_two_segments() -> usize {
 #[divan::bench(args = ["bytes=5242880-", "bytes=0-99,200-299,-100"])]
 fn ranges(field: &str) -> usize {
     let parts = Parts { policy: PartPolicy::Always, size: Bytes(5 * 1024 * 1024) };
-    let wanted = range::parse(black_box(field.as_bytes()));
+    let wanted = range::parse(black_box(field.as_bytes())).ok();
     size_of_val(&parts.select(wanted.as_deref(), 8_324_222))
 }
 

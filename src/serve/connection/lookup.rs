@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::http::target::Path;
 use crate::serve::pool::{DiskPermit, Worker};
-use crate::site::{Found, Lookup, NotFound, WouldBlock};
+use crate::site::{Found, Lookup, NotFound, NotServed, WouldBlock};
 
 /// Looks up a file, with a disk permit if it needs one. Fails if none is free.
 pub(super) fn find_file<C: Send + 'static>(
@@ -12,6 +12,15 @@ pub(super) fn find_file<C: Send + 'static>(
     arrived: Instant,
     worker: &mut Worker<C>,
 ) -> Result<Found, NotFound> {
+    look_up(path, arrived, worker).map_err(NotFound::from)
+}
+
+/// The same with the rule that denies the file.
+pub(in crate::serve) fn look_up<C: Send + 'static>(
+    path: &Path,
+    arrived: Instant,
+    worker: &mut Worker<C>,
+) -> Result<Found, NotServed> {
     let mut needed = worker.disk_permit.as_ref().map(DiskPermit::file_system);
     loop {
         let lookup = match needed {
@@ -22,7 +31,7 @@ pub(super) fn find_file<C: Send + 'static>(
             None => Lookup::CachedOnly,
         };
         match worker.pool.site.find(path, arrived, lookup) {
-            Err(NotFound::WouldBlock(WouldBlock(file_system))) => needed = Some(file_system),
+            Err(NotServed::WouldBlock(WouldBlock(file_system))) => needed = Some(file_system),
             found => return found,
         }
     }

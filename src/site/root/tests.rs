@@ -48,7 +48,7 @@ fn look_up(root: &Root, path: &str, lookup: Lookup) -> (String, Option<String>) 
             (content, text(opened.real_path))
         }
         Err(Failure::WouldBlock(_)) => ("would block".to_string(), None),
-        Err(Failure::Refused(refusal)) => (refusal.status.code().to_string(), None),
+        Err(Failure::Denied(denial)) => (denial.refusal().status.code().to_string(), None),
         Err(Failure::Error { error, real_path }) => {
             (text_of(Err(Errno::from_io_error(&error).expect("an error of the system"))), text(real_path))
         }

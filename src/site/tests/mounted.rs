@@ -52,7 +52,7 @@ fn scan(content: &FsPath) -> Site {
 fn permits(site: &Site, target: &str) -> Vec<FileSystem> {
     let mut lookup = Lookup::CachedOnly;
     let mut permits = Vec::new();
-    while let Err(NotFound::WouldBlock(WouldBlock(needed))) = site.find(&path(target), Instant::now(), lookup) {
+    while let Err(NotServed::WouldBlock(WouldBlock(needed))) = site.find(&path(target), Instant::now(), lookup) {
         lookup = Lookup::MayBlock(needed);
         permits.push(needed);
         assert!(permits.len() < 5, "it goes round in circles: {permits:?}");
@@ -277,7 +277,7 @@ fn a_write_lease_is_waited_for() {
         return;
     }
     let cached = site.find(&path("/a"), Instant::now(), Lookup::CachedOnly);
-    assert!(matches!(cached, Err(NotFound::WouldBlock(_))), "it never waits without a permit: {cached:?}");
+    assert!(matches!(cached, Err(NotServed::WouldBlock(_))), "it never waits without a permit: {cached:?}");
     assert_eq!(find(&site, "/a"), "leased");
     assert!(python.wait().expect("it ends").success());
 }
