@@ -114,6 +114,15 @@ pub struct Args {
     #[argh(switch)]
     pub json: bool,
 
+    /// print what the server would answer to a GET of this target, as "/film.mp4?whole", and the
+    /// rules that decide it, instead of serving
+    #[argh(option, arg_name = "target")]
+    pub explain: Option<String>,
+
+    /// with --explain: a field of the request, as "Range: bytes=0-99"; may be repeated
+    #[argh(option, short = 'H', arg_name = "field")]
+    pub header: Vec<String>,
+
     /// print the version and exit
     #[argh(switch, short = 'V')]
     pub version: bool,
@@ -197,6 +206,7 @@ mod tests {
         assert_eq!(read("-p 0 films"), read("films --port 0"));
         assert_eq!(read("-V"), read("--version"));
         assert_eq!(read("-h"), read("--help"));
+        assert_eq!(read("--explain / -H A:1 -H B:2"), read("--header=A:1 --header B:2 --explain=/"));
         assert_eq!(read("-- --a=b"), Ok(Args { content: Some("--a=b".into()), ..Args::default() }));
         let confidential = vec!["a".into(), "b=c".into()];
         assert_eq!(read("--confidential a --confidential=b=c"), Ok(Args { confidential, ..Args::default() }));

@@ -362,7 +362,7 @@ mod tests {
         let words = help.lines().filter_map(|line| line.split([' ', ',']).find(|word| word.starts_with("--")));
         let flags = words.map(|word| word.trim_start_matches("--"));
         let variables = flags
-            .filter(|flag| !matches!(*flag, "check" | "json" | "version" | "help"))
+            .filter(|flag| !matches!(*flag, "check" | "json" | "explain" | "header" | "version" | "help"))
             .map(|flag| format!("REELD_{}", flag.replace('-', "_").to_uppercase()));
         let variables: Vec<String> = variables.collect();
         assert!(variables.len() >= 14, "{variables:?}");

@@ -67,9 +67,24 @@ fn run(diagnostics: &NonBlockingWriter) -> Result<ExitCode, Failure> {
     if as_json && !is_check {
         return Err(Failure::usage("--json is for --check; `reeld --check --json <content>` checks the folder"));
     }
+    if args.explain.is_none() && !args.header.is_empty() {
+        return Err(Failure::usage(
+            "-H is for --explain; `reeld --explain /film.mp4 -H 'Range: bytes=0-' <content>` explains a response",
+        ));
+    }
+    if args.explain.is_some() && is_check {
+        return Err(Failure::usage("--check and --explain cannot be combined; use one of them"));
+    }
+    if let Some(field) = args.header.iter().find(|field| !field.contains(':') || field.contains(['\r', '\n'])) {
+        return Err(Failure::usage(format!("-H is '{field}'; it must be a field in one line, as 'Range: bytes=0-99'")));
+    }
+    let (target, fields) = (args.explain.clone(), args.header.clone());
     let mut config = Config::new(args, &Environment::new(std::env::vars_os())).map_err(Failure::usage)?;
     if is_check {
         return check_folder(&config, as_json);
+    }
+    if let Some(target) = target {
+        return explain(&config, &target, &fields);
     }
     let sockets = activation::inherited_sockets().map_err(Failure::usage)?;
     signals::ignore_hangup().map_err(cannot_start)?;
@@ -93,6 +108,17 @@ fn check_folder(config: &Config, as_json: bool) -> Result<ExitCode, Failure> {
     let text = if as_json { report.json() } else { report.text(if width > 0 { width } else { WIDTH }) };
     let printed = print(&text)?;
     Ok(if report.findings.is_empty() { printed } else { ExitCode::from(failure::FOUND) })
+}
+
+/// Prints the response to a GET of this target and the rules that decide it.
+fn explain(config: &Config, target: &str, fields: &[String]) -> Result<ExitCode, Failure> {
+    // The rules tell what the scan would log.
+    log::set_max_level(log::LevelFilter::Error);
+    let site = Site::new(config.content.clone(), config.access_rules.clone());
+    open(&site, &config.content, &config.access_rules)?;
+    site.scan_now();
+    let explanation = serve::explain(&config.serve, Arc::new(site), target, fields);
+    print(&explanation.map_err(|error| Failure::system("cannot explain", &error))?.to_string())
 }
 
 /// Listens on the sockets of a service manager, or else on the configured address.

@@ -6,6 +6,7 @@
 //! | module | contents |
 //! |---|---|
 //! | `acceptor`, `worker`, `poller` | the threads that accept, serve and poll connections |
+//! | `explain` | the response to one request and the rules that decide it, without a connection |
 //! | `connection` | states and deadlines of a connection, its bytes in and out |
 //! | `listener`, `activation` | the listening sockets, and those of a service manager |
 //! | `monitor` | what a server shows of itself |
@@ -33,6 +34,7 @@ use crate::site::Site;
 mod acceptor;
 pub mod activation;
 mod connection;
+mod explain;
 #[cfg(any(test, fuzzing))]
 pub mod harness;
 mod listener;
@@ -42,6 +44,7 @@ mod pool;
 mod settings;
 mod worker;
 
+pub use explain::{Explanation, explain};
 pub use listener::Listener;
 pub use monitor::Monitor;
 pub use pool::default_workers;

@@ -5,6 +5,7 @@ mod answers;
 mod case;
 mod check;
 mod command;
+mod explain;
 mod hostile;
 mod keep_alive;
 mod logs;

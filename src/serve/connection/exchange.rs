@@ -108,6 +108,11 @@ impl<C: Send + 'static> Exchange<C> {
         Exchange { transfer, sent_before: 0, then, recording: recording.map(Box::new), generated: None }
     }
 
+    /// The response head, before any of it is sent.
+    pub fn head(&self) -> &[u8] {
+        self.transfer.head()
+    }
+
     /// Sends until all is sent, something would block, or the quantum is spent.
     pub fn send(&mut self, socket: &Socket, worker: &mut Worker<C>) -> Result<(), Next> {
         let progress = self.transfer.advance(socket, worker);

@@ -15,7 +15,7 @@ use crate::serve::pool::{Pool, Worker};
 use crate::site::{Found, Listing, NotFound, Resource};
 
 /// Finds what a target leads to. Fails if it needs a disk permit and none is free.
-pub(super) fn find<C: Send + 'static>(
+pub(in crate::serve) fn find<C: Send + 'static>(
     request: &Request,
     target: &Target,
     arrived: Instant,

@@ -89,6 +89,14 @@ impl<C: Send + 'static> Transfer<C> {
         }
     }
 
+    /// The response head, before any of it is sent.
+    pub fn head(&self) -> &[u8] {
+        match self.pieces.front() {
+            Some(Piece::Memory(first, _)) => &first[..self.head_length],
+            _ => b"",
+        }
+    }
+
     /// Bytes of the body that the socket has accepted.
     pub fn content_sent(&self) -> u64 {
         self.sent.saturating_sub(self.head_length as u64)
