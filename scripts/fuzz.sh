@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzes reeld: `fuzz.sh SECONDS [target...]` runs each target (all eleven by default) for that long, one after the other. Prints
+# Fuzzes reeld: `fuzz.sh SECONDS [target...]` runs each target (all twelve by default) for that long, one after the other. Prints
 # a table; exits 1 if a target found something, and prints where.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:?usage: fuzz.sh SECONDS [target...]}
 shift
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(head proxy target range chunked conditions subtitles view matroska tags connection)
+[ ${#targets[@]} -gt 0 ] || targets=(head proxy target range chunked conditions subtitles view mp4 matroska tags connection)
 cargo +nightly --version >/dev/null 2>&1 || { echo "fuzz.sh needs a nightly toolchain: rustup toolchain install nightly" >&2; exit 69; }
 cargo fuzz --version >/dev/null 2>&1 || { echo "fuzz.sh needs cargo-fuzz: cargo install cargo-fuzz" >&2; exit 69; }
 

@@ -14,7 +14,7 @@ use reeld::http::range::{self, PartPolicy, Parts, RangeSpec, Selection};
 use reeld::http::{Request, TrustedProxies, Validators, proxy_protocol, target};
 use reeld::limits::PROXY_HEADER_MAX;
 use reeld::media::describe;
-use reeld::media::description::Fault;
+use reeld::media::description::{Faststart, Fault};
 use reeld::media::source::Source;
 use reeld::media::subtitles::to_webvtt;
 use reeld::media::view::{Changes, NoView, pieces};
@@ -225,6 +225,11 @@ fn assert_marked_up(text: &str) {
     assert!(escapes.all(|rest| ["amp;", "lt;", "gt;"].iter().any(|escape| rest.starts_with(escape))));
 }
 
+/// What an MP4 or QuickTime file says of itself is bounded and safe to show.
+pub fn mp4(file: &[u8]) {
+    assert_described(file);
+}
+
 /// What a Matroska file says of itself is bounded and safe to show.
 pub fn matroska(file: &[u8]) {
     assert_described(file);
@@ -282,6 +287,9 @@ fn assert_described(file: &[u8]) {
             other => panic!("{other}"),
         };
         assert!(bytes.starts_with(magic));
+    }
+    if let Faststart::Impossible(sentence) = file_is.faststart {
+        assert!(sentence.ends_with('.'), "{sentence}");
     }
     for fault in &file_is.faults {
         match fault {
@@ -413,6 +421,7 @@ mod tests {
         replay("conditions", super::conditions);
         replay("subtitles", super::subtitles);
         replay("view", super::view);
+        replay("mp4", super::mp4);
         replay("matroska", super::matroska);
         replay("tags", super::tags);
         #[cfg(fuzzing)]
