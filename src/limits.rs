@@ -190,10 +190,6 @@ pub const DESCRIPTIONS_MAX: usize = 16 * 1024 * 1024;
 /// Boxes of an MP4 file that are looked at to describe or change it, at most. Films have some 100.
 pub const BOXES_MAX: usize = 10_000;
 
-/// Bytes of an index (moov) that is moved to the front of a film, at most. A film of three hours
-/// has some 5 MiB.
-pub const MOVED_INDEX_MAX: u64 = 16 * 1024 * 1024;
-
 /// Elements of a Matroska file that are read to describe it, at most. A film with a chapter for
 /// each minute has some 2,000.
 pub const ELEMENTS_MAX: usize = 10_000;

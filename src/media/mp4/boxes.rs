@@ -21,11 +21,20 @@ pub struct Header {
     pub is_open: bool,
 }
 
+impl Header {
+    /// Its bytes, from the first of its size.
+    pub fn range(&self) -> Range<u64> {
+        self.start..self.content.end
+    }
+}
+
 /// Why the boxes cannot be read any further.
 #[derive(Debug)]
 pub enum BoxError {
     Read(ReadError),
     Malformed(&'static str),
+    /// The file has more than [`BOXES_MAX`].
+    TooMany,
 }
 
 impl From<ReadError> for BoxError {
@@ -36,19 +45,18 @@ impl From<ReadError> for BoxError {
 
 /// Makes what is malformed a fault of the description, so that the rest can be described.
 pub fn tolerate(read: Result<(), BoxError>, out: &mut Description) -> Result<(), ReadError> {
-    match read {
-        Ok(()) => Ok(()),
-        Err(BoxError::Read(error)) => Err(error),
-        Err(BoxError::Malformed(reason)) => {
-            // What is cut off is not malformed as well.
-            let is_known =
-                |fault: &Fault| *fault == Fault::Malformed(reason) || matches!(fault, Fault::Truncated { .. });
-            if !out.faults.iter().any(is_known) {
-                out.faults.push(Fault::Malformed(reason));
-            }
-            Ok(())
-        }
+    let reason = match read {
+        Ok(()) => return Ok(()),
+        Err(BoxError::Read(error)) => return Err(error),
+        Err(BoxError::Malformed(reason)) => reason,
+        Err(BoxError::TooMany) => "It has more boxes than any film.",
+    };
+    // What is cut off is not malformed as well.
+    let is_known = |fault: &Fault| *fault == Fault::Malformed(reason) || matches!(fault, Fault::Truncated { .. });
+    if !out.faults.iter().any(is_known) {
+        out.faults.push(Fault::Malformed(reason));
     }
+    Ok(())
 }
 
 /// Reads boxes one after the other, up to [`BOXES_MAX`] in all. The depth is that of its caller: a
@@ -71,7 +79,7 @@ impl<'r, 's> Boxes<'r, 's> {
         if room < 8 {
             return Ok(None);
         }
-        self.left = self.left.checked_sub(1).ok_or(BoxError::Malformed("It has more boxes than any film."))?;
+        self.left = self.left.checked_sub(1).ok_or(BoxError::TooMany)?;
         let [size @ .., a, b, c, d] = self.reader.array::<8>(start)?;
         let kind = [a, b, c, d];
         let (header, size) = match u32::from_be_bytes(size) {
@@ -91,6 +99,12 @@ impl<'r, 's> Boxes<'r, 's> {
         rest.start = end;
         let content = (start + header).min(end)..end;
         Ok(Some(Header { kind, start, content, missing, is_open: size.is_none() }))
+    }
+
+    /// The box of the top level at the start of `rest`, as [`Boxes::next`] has it. What is not a box
+    /// ends the file: players stop there as well.
+    pub fn next_of_file(&mut self, rest: &mut Range<u64>) -> Result<Option<Header>, BoxError> {
+        Ok(self.next(rest)?.filter(|found| found.kind.iter().all(|byte| matches!(byte, b' '..=b'~' | 0xa9))))
     }
 
     /// The first box of this type directly within a range.
@@ -200,7 +214,7 @@ mod tests {
     fn boxes_are_counted_however_they_are_nested() {
         let bytes = boxed(b"free", b"").repeat(BOXES_MAX + 1);
         assert!(walk(&bytes[8..]).is_ok());
-        assert!(matches!(walk(&bytes), Err(BoxError::Malformed(_))));
+        assert!(matches!(walk(&bytes), Err(BoxError::TooMany)));
         let mut source = &*bytes;
         let mut reader = Reader::new(&mut source);
         let mut boxes = Boxes::new(&mut reader);

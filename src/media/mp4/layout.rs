@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use super::nested::{Boxes, has_item_locations};
+use super::boxes::{BoxError, Boxes, Header};
+use super::metadata::has_item_locations;
 use crate::limits::VIEW_INDEX_MAX;
 use crate::media::edit::{NoView, read};
 use crate::media::source::{ReadError, Reader, Source};
@@ -29,67 +30,49 @@ pub fn is_mp4(first: &[u8; 8]) -> bool {
 /// Finds the index. If it is to be moved and lies behind media data, checks that no other box has
 /// positions that would be wrong then.
 pub fn layout(source: &mut dyn Source, is_to_be_moved: bool) -> Result<Layout, NoView> {
-    let size = source.size();
-    let (mut moov, mut meta) = (None, None);
-    let (mut front, mut has_media, mut is_fragmented) = (0, false, false);
     let mut reader = Reader::new(source);
-    let mut position = 0;
-    while position < size {
-        let Some((kind, end)) = top_level_box(&mut reader, position)? else { break };
-        match &kind {
-            b"moov" if moov.is_some() => return Err(NoView::Refused("The film has more than one index.")),
-            b"moov" if end > size => return Err(ReadError::Ended.into()),
-            b"moov" if !has_media => return Ok(Layout { moov: position..end, front: None }),
-            b"moov" => moov = Some(position..end),
+    let mut rest = 0..reader.size();
+    let mut boxes = Boxes::new(&mut reader);
+    let mut index: Option<Header> = None;
+    let (mut front, mut has_media, mut is_fragmented, mut has_positions) = (0, false, false, false);
+    loop {
+        let found = match boxes.next_of_file(&mut rest) {
+            Ok(Some(found)) => found,
+            Ok(None) | Err(BoxError::Malformed(_)) => break,
+            Err(error) => return Err(error.into()),
+        };
+        match &found.kind {
+            b"moov" if index.is_some() => return Err(NoView::Refused("The film has more than one index.")),
+            b"moov" if found.missing > 0 => return Err(ReadError::Ended.into()),
+            b"moov" if !has_media => return Ok(Layout { moov: found.range(), front: None }),
+            b"moov" => index = Some(found),
             b"mdat" => has_media = true,
-            b"ftyp" if !has_media => front = end,
+            b"ftyp" if !has_media => front = found.content.end,
             b"moof" | b"sidx" | b"mfra" => is_fragmented = true,
-            b"meta" if meta.is_some() => return Err(NoView::Refused("The film has more than one box of metadata.")),
-            b"meta" => meta = Some(position..end.min(size)),
+            b"meta" => has_positions |= has_item_locations(&found, &mut boxes)?,
             _ => {}
         }
-        if moov.is_some() && !is_to_be_moved {
+        if index.is_some() && !is_to_be_moved {
             break;
         }
-        position = end;
     }
-    let moov = moov.ok_or(NoView::Refused("The film has no index (moov)."))?;
-    if !is_to_be_moved {
-        return Ok(Layout { moov, front: None });
+    let moov = index.ok_or(NoView::Refused("The film has no index (moov)."))?.range();
+    match (is_to_be_moved, is_fragmented, has_positions) {
+        (false, ..) => Ok(Layout { moov, front: None }),
+        (_, true, _) => Err(NoView::Refused("The film is made of fragments, whose index cannot be moved.")),
+        (_, _, true) => Err(NoView::Refused("The metadata of the film holds positions that cannot be moved.")),
+        _ => Ok(Layout { moov, front: Some(front) }),
     }
-    if is_fragmented {
-        return Err(NoView::Refused("The film is made of fragments, whose index cannot be moved."));
-    }
-    if let Some(meta) = meta {
-        let length = usize::try_from(meta.end - meta.start).ok().filter(|length| *length <= VIEW_INDEX_MAX);
-        let length = length.ok_or(NoView::Refused("The metadata of the film is too large to be checked."))?;
-        let bytes = read(source, meta.start, length)?;
-        if Boxes::new(&bytes, 0..length).flatten().any(|meta| has_item_locations(&bytes, &meta)) {
-            return Err(NoView::Refused("The metadata of the film holds positions that cannot be moved."));
-        }
-    }
-    Ok(Layout { moov, front: Some(front) })
 }
 
-/// The kind and the end of the box at this position, which may lie beyond the end of the file; None
-/// if there is no box.
-fn top_level_box(reader: &mut Reader, position: u64) -> Result<Option<([u8; 4], u64)>, NoView> {
-    let (length, kind) = match (reader.array(position), reader.array(position.saturating_add(4))) {
-        (Ok(length), Ok(kind)) => (u32::from_be_bytes(length), kind),
-        (Err(ReadError::Ended), _) | (_, Err(ReadError::Ended)) => return Ok(None),
-        (Err(error), _) | (_, Err(error)) => return Err(error.into()),
-    };
-    let (header, length) = match length {
-        // To the end of the file (4.2.2).
-        0 => (8, reader.size() - position),
-        1 => match reader.array(position.saturating_add(8)) {
-            Ok(length) => (16, u64::from_be_bytes(length)),
-            Err(ReadError::Ended) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        },
-        length => (8, u64::from(length)),
-    };
-    Ok(position.checked_add(length).filter(|_| length >= header).map(|end| (kind, end)))
+impl From<BoxError> for NoView {
+    fn from(error: BoxError) -> Self {
+        match error {
+            BoxError::Read(error) => error.into(),
+            BoxError::Malformed(reason) => NoView::Refused(reason),
+            BoxError::TooMany => ReadError::TooMuch.into(),
+        }
+    }
 }
 
 /// The bytes of the index.

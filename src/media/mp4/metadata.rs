@@ -39,10 +39,23 @@ pub fn track_name(mut rest: Range<u64>, boxes: &mut Boxes) -> Result<Option<Stri
 }
 
 /// Content of a metadata box, which has version and flags in MP4 and none in QuickTime.
-pub fn children(found: &Header, boxes: &mut Boxes) -> Result<Range<u64>, BoxError> {
+fn children(found: &Header, boxes: &mut Boxes) -> Result<Range<u64>, BoxError> {
     let Range { start, end } = found.content;
     let begins_with_a_box = boxes.up_to::<8>(&found.content, 0)?.get(4..) == Some(b"hdlr");
     Ok(if begins_with_a_box { start } else { start.saturating_add(4).min(end) }..end)
+}
+
+/// Whether items of a metadata box lie at positions of the file (8.11.3). Looks for them in either
+/// form of the box, as a position that is overlooked would be wrong in a view.
+pub fn has_item_locations(found: &Header, boxes: &mut Boxes) -> Result<bool, BoxError> {
+    for skipped in [0, 4] {
+        match boxes.find(found.content.start + skipped..found.content.end, b"iloc") {
+            Ok(Some(_)) => return Ok(true),
+            Ok(None) | Err(BoxError::Malformed(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
 }
 
 /// Reads the items of a metadata box.

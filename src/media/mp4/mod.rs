@@ -21,9 +21,9 @@ mod tests;
 
 use self::boxes::{BoxError, Boxes, Header, tolerate};
 use self::movie::Movie;
-use super::description::{Container, Description, Faststart, Fault};
+use super::description::{Description, Faststart, Fault};
 use super::source::{ReadError, Reader};
-use crate::limits::MOVED_INDEX_MAX;
+use crate::limits::VIEW_INDEX_MAX;
 
 /// Describes a file of boxes. Reads none of its media data, and of its sample tables only that of
 /// chapters.
@@ -48,17 +48,12 @@ struct File {
 impl File {
     fn describe(mut self, boxes: &mut Boxes, out: &mut Description) -> Result<(), BoxError> {
         let mut rest = 0..boxes.reader.size();
-        let mut is_first = true;
         let read = loop {
-            let found = match boxes.next(&mut rest) {
-                Ok(Some(found)) if is_printable(found.kind) => found,
-                Ok(_) => break Ok(()),
+            let found = match boxes.next_of_file(&mut rest) {
+                Ok(Some(found)) => found,
+                Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
             };
-            if std::mem::take(&mut is_first) {
-                let is_new = found.kind == *b"ftyp" && boxes.bytes::<4>(&found.content, 0).ok() != Some(*b"qt  ");
-                out.container.get_or_insert(if is_new { Container::Mp4 } else { Container::QuickTime });
-            }
             if found.missing > 0 && !out.faults.iter().any(|fault| matches!(fault, Fault::Truncated { .. })) {
                 out.faults.push(Fault::Truncated { missing: found.missing });
             }
@@ -96,11 +91,8 @@ impl File {
             b"mdat" => self.data_is_first |= self.movie.is_none(),
             b"moof" => self.is_fragmented = true,
             b"sidx" => self.segments = self.segments.or(time::Segments::read(found, boxes)?),
-            b"meta" => {
-                let children = metadata::children(found, boxes)?;
-                if boxes.find(children, b"iloc")?.is_some() {
-                    self.obstacle = Some("The metadata of the film holds positions that cannot be moved.");
-                }
+            b"meta" if metadata::has_item_locations(found, boxes)? => {
+                self.obstacle = Some("The metadata of the film holds positions that cannot be moved.");
             }
             _ => {}
         }
@@ -108,7 +100,7 @@ impl File {
     }
 
     fn faststart(&self) -> Faststart {
-        let is_too_large = |index: &Header| index.content.end - index.start > MOVED_INDEX_MAX;
+        let is_too_large = |index: &Header| index.content.end - index.start > VIEW_INDEX_MAX as u64;
         match (&self.movie, &self.index) {
             _ if !self.data_is_first => Faststart::NotNeeded,
             (Some(movie), _) if movie.is_fragmented || self.is_fragmented => {
@@ -122,9 +114,4 @@ impl File {
             (None, _) => Faststart::Impossible("The film has no index (moov)."),
         }
     }
-}
-
-/// Whether a box can have this type. What else follows the last box is no box.
-fn is_printable(kind: [u8; 4]) -> bool {
-    kind.iter().all(|byte| matches!(byte, b' '..=b'~' | 0xa9))
 }

@@ -6,7 +6,7 @@ mod tracks;
 use std::time::Duration;
 
 use self::chapters::{chapter_tables, chapter_track};
-use crate::limits::{MEDIA_TEXT_MAX, MEDIA_TRACKS_MAX, MOVED_INDEX_MAX};
+use crate::limits::{MEDIA_TEXT_MAX, MEDIA_TRACKS_MAX, VIEW_INDEX_MAX};
 use crate::media::describe;
 use crate::media::description::{Container, Cover, Description, Dimensions, Faststart, Fault, TrackKind};
 
@@ -233,7 +233,7 @@ fn an_index_behind_can_be_moved_unless_something_is_in_the_way() {
     let behind = |parts: &[&[u8]]| [ftyp(b"isom"), mdat(), moov(parts)].concat();
     let iloc = boxed(b"meta", &[&[0; 4], &boxed(b"iloc", &[])]);
     let open = [&[0, 0, 0, 0], b"mdat".as_slice(), &moov(&[])].concat();
-    let large = vec![0; MOVED_INDEX_MAX as usize];
+    let large = vec![0; VIEW_INDEX_MAX];
     for (file, reason) in [
         (behind(&[&Track::default().build()]), None),
         ([behind(&[]), mdat()].concat(), None),
