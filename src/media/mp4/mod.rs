@@ -90,7 +90,7 @@ impl File {
             }
             b"mdat" => self.data_is_first |= self.movie.is_none(),
             b"moof" => self.is_fragmented = true,
-            b"sidx" => self.segments = self.segments.or(time::Segments::read(found, boxes)?),
+            b"sidx" => self.segments = self.segments.max(Some(time::Segments::read(found, boxes)?)),
             b"meta" if metadata::has_item_locations(found, boxes)? => {
                 self.obstacle = Some("The metadata of the film holds positions that cannot be moved.");
             }

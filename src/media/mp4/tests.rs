@@ -189,12 +189,22 @@ fn the_duration_is_that_of_the_film_its_tracks_or_its_fragments() {
 fn a_segment_index_has_the_duration_of_the_whole_file_only() {
     let head = [ftyp(b"iso5"), moov(&[&boxed(b"mvex", &[])])].concat();
     let fragments = [boxed(b"moof", &[]), boxed(b"mdat", &[&[7; 400]])].concat();
-    let entry = |size: u32| [size, 500, 0].map(u32::to_be_bytes).concat();
-    let entries = |size| [entry(size), entry(200)].concat();
-    let sidx = |size| boxed(b"sidx", &[&[0; 8], &[0, 0, 0, 100], &[0; 8], &[0, 0, 0, 2], &entries(size)]);
+    let index = |first: u8, size: u32, units: u32| {
+        let entry = |size: u32| [size, units, 0].map(u32::to_be_bytes).concat();
+        let entries = [entry(size), entry(200)].concat();
+        boxed(b"sidx", &[&[0; 8], &[0, 0, 0, 100], &[0; 7], &[first], &[0, 0, 0, 2], &entries])
+    };
+    let sidx = |size| index(0, size, 500);
     for (size, duration) in [(216, Some(Duration::from_secs(10))), (0, None)] {
         let described = described(&[head.clone(), sidx(size), fragments.clone()].concat());
         assert_eq!((described.duration, described.faststart), (duration, Faststart::NotNeeded));
+    }
+    // An index for each track, of which the longest is that of the film.
+    let length = sidx(216).len() as u8;
+    for (units, next) in [(500, 600), (600, 500)] {
+        let indexes = [index(length, 216, units), index(0, 216, next)].concat();
+        let described = described(&[head.clone(), indexes, fragments.clone()].concat());
+        assert_eq!(described.duration, Some(Duration::from_secs(12)));
     }
 }
 

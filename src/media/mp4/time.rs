@@ -33,8 +33,9 @@ impl TimeHeader {
     }
 }
 
-/// The first segment index (sidx, ISO/IEC 14496-12 section 8.16.3) of a fragmented file.
-#[derive(Clone, Copy)]
+/// A segment index (sidx, ISO/IEC 14496-12 section 8.16.3) of a fragmented file, which has one for
+/// each track or one for all. The longest is the greatest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Segments {
     duration: Option<Duration>,
     /// Where the last segment ends.
@@ -42,7 +43,7 @@ pub struct Segments {
 }
 
 impl Segments {
-    pub fn read(found: &Header, boxes: &mut Boxes) -> Result<Option<Self>, BoxError> {
+    pub fn read(found: &Header, boxes: &mut Boxes) -> Result<Self, BoxError> {
         let content = &found.content;
         let [version] = boxes.bytes(content, 0)?;
         let scale = boxes.u32(content, 8)?;
@@ -58,7 +59,7 @@ impl Segments {
             end = end.saturating_add((boxes.u32(content, entry)? & 0x7fff_ffff).into());
             units = units.saturating_add(boxes.u32(content, entry + 4)?.into());
         }
-        Ok(Some(Segments { duration: duration(units, scale), end }))
+        Ok(Segments { duration: duration(units, scale), end })
     }
 
     /// The duration, if the segments are those of the whole file: some files have an index for
