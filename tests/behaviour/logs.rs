@@ -91,7 +91,10 @@ fn each_line_of_json_is_an_object_that_agrees_with_the_answer() {
     let log = folder.path().join("access.json");
     let server = server(&log, &["--log", "json"]);
     let part = server.get("/film.mp4", "Range: bytes=0-99\r\nUser-Agent: \"odd\"\r\n");
+    // Lines come when connections end, and so in any order.
+    wait_until("the first line is written", || lines(&log).len() == 1);
     assert_eq!(server.get("/missing", "").status, 404);
+    wait_until("the second line is written", || lines(&log).len() == 2);
     let mut client = server.connect();
     client.send("NONSENSE\r\n\r\n");
     assert_eq!(client.answer().status, 400);

@@ -101,8 +101,8 @@ impl<'r, 's> Boxes<'r, 's> {
         Ok(Some(Header { kind, start, content, missing, is_open: size.is_none() }))
     }
 
-    /// The box of the top level at the start of `rest`, as [`Boxes::next`] has it. What is not a box
-    /// ends the file: players stop there as well.
+    /// The box of the top level at the start of `rest`, as [`Boxes::next`] has it. What is not a
+    /// box ends the file: players stop there as well.
     pub fn next_of_file(&mut self, rest: &mut Range<u64>) -> Result<Option<Header>, BoxError> {
         Ok(self.next(rest)?.filter(|found| found.kind.iter().all(|byte| matches!(byte, b' '..=b'~' | 0xa9))))
     }
