@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use reeld::limits::{HEAD_MAX, LINGER_TIME, UNFINISHED_HEADS_MAX};
+use reeld::limits::LINGER_TIME;
 use reeld::ops::file_limit;
 
 use super::support::*;
@@ -79,22 +79,6 @@ fn silent_clients_delay_no_503() {
     for client in &mut admitted {
         assert_film_bytes(&client.body(PART), 0, PART);
     }
-}
-
-#[test]
-fn unfinished_heads_are_evicted_when_they_take_too_much_memory() {
-    let server = Server::start(&["--head-timeout", "1000"]);
-    let head = format!("GET /small.txt HTTP/1.1\r\nHost: h\r\nX: {}", "x".repeat(HEAD_MAX - 100));
-    let count = UNFINISHED_HEADS_MAX / head.len() + 10;
-    let mut clients: Vec<Client> = (0..count).map(|_| server.connect()).collect();
-    for client in &mut clients {
-        client.send(&head);
-    }
-    assert_eq!(clients[0].answer().status, 408, "the oldest");
-    assert_eq!(server.get("/small.txt", "").body, b"small");
-    let last = clients.last_mut().expect("there are many");
-    last.send("\r\n\r\n");
-    assert_eq!(last.answer().body, b"small", "the newest is left alone");
 }
 
 #[test]

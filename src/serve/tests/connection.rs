@@ -1,6 +1,7 @@
 //! A connection that the test itself serves.
 
 use super::*;
+use crate::limits::{HEAD_MAX, UNFINISHED_HEADS_MAX};
 
 #[test]
 fn a_head_in_pieces_comes_from_a_slow_sender_only_after_50_ms() {
@@ -66,4 +67,30 @@ fn a_wait_for_the_disk_gives_no_more_time_to_a_client_that_has_timed_out() {
     assert_eq!(next, Next::WaitForDisk(permit.file_system()));
     let next = connection.run(Wakeup::DiskPermit(permit), &mut worker, &mut read_buffer);
     assert_eq!(next, Next::Close);
+}
+
+#[test]
+fn the_oldest_unfinished_head_is_evicted_when_they_take_too_much_memory() {
+    let patient = |settings: &mut Settings| {
+        settings.max_connections = 1000;
+        settings.head_timeout = Duration::from_secs(1000);
+    };
+    serving_with(patient, |address, pool| {
+        let head = format!("GET /a.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX: {}", "x".repeat(HEAD_MAX - 100));
+        let fitting = UNFINISHED_HEADS_MAX / head.len();
+        let mut clients = Vec::new();
+        for sizes in [1, fitting - 1] {
+            clients.extend((0..sizes).map(|_| asking(address, &head)));
+            let until = Instant::now() + PATIENCE;
+            while pool.unfinished_heads.taken() < clients.len() * head.len() {
+                assert!(Instant::now() < until, "only {} bytes", pool.unfinished_heads.taken());
+                thread::yield_now();
+            }
+        }
+        let mut newest = asking(address, &head);
+        assert!(answer(clients.swap_remove(0)).starts_with("HTTP/1.1 408 "), "the oldest");
+        newest.write_all(b"\r\n\r\n").expect("the server receives");
+        assert_is_a(&answer(newest));
+        assert!(pool.unfinished_heads.taken() >= clients.len() * head.len(), "no other");
+    });
 }
