@@ -120,7 +120,11 @@ fn accept_one(pool: &Pool, socket: &TcpListener) -> io::Result<bool> {
             if pool.shutdown.is_handover() && prepare_connection(&stream, pool.settings.stall_timeout).is_err() {
                 return Ok(true);
             }
-            let connection = Connection::new(stream, peer.ip(), pool.admission.admit());
+            let permit = pool.admission.admit();
+            if permit.is_shed {
+                pool.counters.shed.increment();
+            }
+            let connection = Connection::new(stream, peer.ip(), permit);
             pool.queue(connection, Wakeup::New);
             let superfluous = pool.admission.superfluous();
             if superfluous > 0 {

@@ -46,8 +46,9 @@ mod worker;
 
 pub use explain::{Explanation, explain};
 pub use listener::Listener;
-pub use monitor::Monitor;
+pub use monitor::{Monitor, Snapshot};
 pub use pool::default_workers;
+pub use pool::health::Health;
 pub use pool::shutdown::Shutdown;
 pub use settings::{SendMethod, Settings};
 

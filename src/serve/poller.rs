@@ -115,7 +115,8 @@ impl<'a> Poller<'a> {
                 Interest::Readable | Interest::Writable | Interest::Leaving => self.parked.push(newcomer),
             }
         }
-        self.inbox.set_active_count(self.parked.len());
+        let sending = self.parked.iter().filter(|parked| parked.interest == Interest::Writable).count();
+        self.inbox.set_counts(self.parked.len(), sending, self.slow_senders.len());
     }
 
     /// When the poll must end even if no connection is ready.
@@ -145,9 +146,14 @@ impl<'a> Poller<'a> {
             for mut late in self.extract(|parked| parked.deadline <= now) {
                 if !late.connection.is_quiet() {
                     self.pool.queue(late.connection, Wakeup::TimedOut);
-                } else if let Some(deadline) = late.connection.extend(now, self.pool) {
-                    late.deadline = deadline;
-                    self.parked.push(late);
+                } else {
+                    match late.connection.extend(now, self.pool) {
+                        Ok(deadline) => {
+                            late.deadline = deadline;
+                            self.parked.push(late);
+                        }
+                        Err(timeout) => self.pool.counters.time_out(timeout),
+                    }
                 }
             }
             let deadlines = self.parked.iter().chain(&self.slow_senders).map(|parked| parked.deadline);
@@ -231,8 +237,8 @@ impl<'a> Poller<'a> {
             if closed < wanted {
                 match parked.connection.extend(now, self.pool) {
                     // Not idle after all: its client is still taking the last response.
-                    Some(deadline) => parked.deadline = deadline,
-                    None => {
+                    Ok(deadline) => parked.deadline = deadline,
+                    Err(_) => {
                         closed += 1;
                         continue;
                     }
@@ -240,6 +246,7 @@ impl<'a> Poller<'a> {
             }
             self.parked.push(parked);
         }
+        self.pool.counters.evicted.add(closed);
     }
 
     /// Closes the older half of the connections over the limit if others wait for their 503.
@@ -251,6 +258,7 @@ impl<'a> Poller<'a> {
         shed.sort_unstable_by_key(|parked| parked.since);
         let kept = shed.split_off(shed.len().div_ceil(2));
         shed.iter().for_each(|parked| parked.connection.discard());
+        self.pool.counters.evicted.add(shed.len());
         self.parked.extend(kept);
     }
 
@@ -266,7 +274,8 @@ impl<'a> Poller<'a> {
         for parked in slow {
             if freed < excess {
                 freed += parked.connection.unfinished_head();
-                self.pool.queue(parked.connection, Wakeup::TimedOut);
+                self.pool.counters.evicted.increment();
+                self.pool.queue(parked.connection, Wakeup::Evicted);
             } else if parked.interest == Interest::SlowRead {
                 self.slow_senders.push(parked);
             } else {

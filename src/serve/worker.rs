@@ -18,7 +18,9 @@ pub(super) fn work(pool: &Pool) {
                     let next = connection.run(wakeup, &mut worker, &mut read_buffer);
                     pass_on(pool, connection, next);
                 };
-                let _ = catch_unwind(AssertUnwindSafe(serve));
+                if catch_unwind(AssertUnwindSafe(serve)).is_err() {
+                    pool.counters.panics.increment();
+                }
             }
             Task::CloseFile(file, _permit) => {
                 worker.run_slot = None;

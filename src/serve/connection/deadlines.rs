@@ -8,6 +8,7 @@ use crate::http::Refusal;
 use crate::limits::STALL_PROGRESS;
 use crate::ops::record::Outcome;
 use crate::serve::pool::Next;
+use crate::serve::pool::counters::Timeout;
 
 /// A head unfinished for this long comes from a slow sender. Some clients send a head in several
 /// pieces, but without pauses.
@@ -65,7 +66,10 @@ impl Connection {
                     self.inner.deadline = None;
                     Err(next)
                 }
-                Err(_) => Err(self.reset(worker.pool)),
+                Err(_) => {
+                    worker.pool.counters.time_out(Timeout::Stall);
+                    Err(self.reset(worker.pool))
+                }
             },
             State::Idle { .. } | State::Lingering { .. } => Err(Next::Close),
         }
@@ -91,24 +95,24 @@ impl Connection {
     }
 
     /// The new deadline of an idle or lingering connection that timed out, if its client is still
-    /// taking what the kernel holds of the last response. None if the connection can be closed.
-    pub fn extend(&mut self, now: Instant, pool: &Pool) -> Option<Instant> {
+    /// taking what the kernel holds of the last response. Fails with the kind of timeout if the
+    /// connection can be closed.
+    pub fn extend(&mut self, now: Instant, pool: &Pool) -> Result<Instant, Timeout> {
         let before = self.inner.unacknowledged.take();
         let left = pool.send_queues.unacknowledged(&self.socket).unwrap_or_default();
         let time = match before {
             // The client has the whole response now, so the connection is idle.
             Some(_) if left == 0 && self.is_idle() => pool.settings.idle_timeout,
-            _ if left == 0 => return None,
+            _ if left == 0 => return Err(if self.is_idle() { Timeout::Idle } else { Timeout::Linger }),
             Some(before) if before.saturating_sub(left) < STALL_PROGRESS => {
                 self.reset(pool);
-                return None;
+                return Err(Timeout::Stall);
             }
             _ => {
                 self.inner.unacknowledged = Some(left);
                 pool.settings.stall_timeout
             }
         };
-        self.inner.deadline = Some(now + time);
-        self.inner.deadline
+        Ok(*self.inner.deadline.insert(now + time))
     }
 }

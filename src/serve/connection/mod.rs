@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use socket2::Socket;
 
 use super::pool::admission::Permit;
+use super::pool::counters::Timeout;
 use super::pool::inbox::{self, Interest};
 use super::pool::quota::Slot;
 use super::pool::{self, Next};
@@ -180,12 +181,22 @@ impl Connection {
                 worker.disk_permit = Some(permit);
                 if self.inner.deadline.is_some() { self.on_timeout(worker, read_buffer) } else { Ok(()) }
             }
-            Wakeup::TimedOut => self.on_timeout(worker, read_buffer),
-            Wakeup::DiskTimedOut if matches!(self.inner.state, State::Idle { .. } | State::Reading) => {
-                self.reject(Refusal::DISK_TIMED_OUT, read_buffer, worker.pool);
-                Ok(())
+            Wakeup::TimedOut => {
+                if matches!(self.inner.state, State::Reading) {
+                    worker.pool.counters.time_out(Timeout::Head);
+                }
+                self.on_timeout(worker, read_buffer)
             }
-            Wakeup::DiskTimedOut => Err(self.reset(worker.pool)),
+            Wakeup::Evicted => self.on_timeout(worker, read_buffer),
+            Wakeup::DiskTimedOut => {
+                worker.pool.counters.time_out(Timeout::Disk);
+                if matches!(self.inner.state, State::Idle { .. } | State::Reading) {
+                    self.reject(Refusal::DISK_TIMED_OUT, read_buffer, worker.pool);
+                    Ok(())
+                } else {
+                    Err(self.reset(worker.pool))
+                }
+            }
             Wakeup::Abandoned => Err(Next::Close),
         }
     }

@@ -75,6 +75,11 @@ impl Admission {
         self.admitted.is_full() && self.shed.is_full()
     }
 
+    /// Whether the next connection is over the limit.
+    pub fn is_saturated(&self) -> bool {
+        self.admitted.is_full()
+    }
+
     /// How many idle connections to evict so that 1/16 of the limit stays free, but at least one
     /// place.
     pub fn superfluous(&self) -> usize {

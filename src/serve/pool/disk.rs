@@ -86,10 +86,10 @@ impl<W> DiskPermits<W> {
         taken
     }
 
-    /// How many waiters there are.
-    #[cfg(test)]
-    pub fn waiting(&self) -> usize {
-        self.state().file_systems.values().map(|account| account.waiting.len()).sum()
+    /// How many permits are taken, and how many waiters there are.
+    pub fn counts(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.taken, state.file_systems.values().map(|account| account.waiting.len()).sum())
     }
 
     fn permit(self: &Arc<Self>, file_system: FileSystem) -> DiskPermit<W> {

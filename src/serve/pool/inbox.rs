@@ -37,6 +37,10 @@ pub(in crate::serve) struct PollInbox<T, W = Waker> {
     waker: Arc<W>,
     /// Connections in poll(2), slow senders not counted.
     active_count: AtomicUsize,
+    /// Those of them whose client is to take more of a response.
+    sending_count: AtomicUsize,
+    /// Slow senders.
+    slow_count: AtomicUsize,
     /// How many idle connections to close.
     idle_to_evict: AtomicUsize,
     /// Whether to close connections over the limit, to make room for others.
@@ -50,6 +54,8 @@ impl<T, W: Wake> PollInbox<T, W> {
             asleep: AtomicBool::new(false),
             waker: Arc::new(waker),
             active_count: AtomicUsize::new(0),
+            sending_count: AtomicUsize::new(0),
+            slow_count: AtomicUsize::new(0),
             idle_to_evict: AtomicUsize::new(0),
             shed_to_evict: AtomicBool::new(false),
         }
@@ -121,9 +127,22 @@ impl<T, W: Wake> PollInbox<T, W> {
         self.idle_to_evict.swap(0, Ordering::SeqCst)
     }
 
-    /// Sets the count of connections in poll(2).
-    pub fn set_active_count(&self, count: usize) {
-        self.active_count.store(count, Ordering::Relaxed);
+    /// Connections that wait for their client to take more of a response.
+    pub fn sending_count(&self) -> usize {
+        self.sending_count.load(Ordering::Relaxed)
+    }
+
+    /// All connections that wait here.
+    pub fn parked_count(&self) -> usize {
+        self.active_count() + self.slow_count.load(Ordering::Relaxed) + self.queue().len()
+    }
+
+    /// Sets the counts of connections: in poll(2), those of them that are sending, and slow
+    /// senders.
+    pub fn set_counts(&self, active: usize, sending: usize, slow: usize) {
+        self.active_count.store(active, Ordering::Relaxed);
+        self.sending_count.store(sending, Ordering::Relaxed);
+        self.slow_count.store(slow, Ordering::Relaxed);
     }
 
     fn queue(&self) -> MutexGuard<'_, Vec<T>> {

@@ -2,9 +2,9 @@
 //!
 //! `admission` (how many connections), `run_slots` (which workers receive), `inbox` and `waker`
 //! (how a connection gets to a poller), `disk` (permits for file access that may block), `load`
-//! (what the load allows), `heartbeat` (whether the
-//! threads make progress), `send_budget`, `send_queue` and `quota` (what clients may hold),
-//! `shutdown` (drain and abort), `sync` (std or loom).
+//! (what the load allows), `heartbeat` (whether the threads make progress), `counters` and `health`
+//! (for the operator), `send_budget`, `send_queue` and `quota` (what clients may hold), `shutdown`
+//! (drain and abort), `sync` (std or loom).
 
 use std::fs::File;
 use std::io;
@@ -23,7 +23,9 @@ use crate::ops::{Observer, PartNotices};
 use crate::site::{FileSystem, Site, WouldBlock};
 
 pub(in crate::serve) mod admission;
+pub(in crate::serve) mod counters;
 pub(in crate::serve) mod disk;
+pub(in crate::serve) mod health;
 pub(in crate::serve) mod heartbeat;
 pub(in crate::serve) mod inbox;
 pub(in crate::serve) mod load;
@@ -36,7 +38,9 @@ mod sync;
 pub(in crate::serve) mod waker;
 
 use admission::Admission;
+use counters::Counters;
 use disk::DiskPermits;
+use health::Health;
 use heartbeat::{Heartbeat, Part};
 use inbox::{Interest, Parked, PollInbox};
 use load::Load;
@@ -74,8 +78,10 @@ pub(in crate::serve) enum Wakeup<C> {
     Requeued,
     /// It has the permit it waited for.
     DiskPermit(DiskPermit<C>),
-    /// Its deadline has passed, or another connection needs what it holds.
+    /// Its deadline has passed.
     TimedOut,
+    /// Other connections need what it holds.
+    Evicted,
     /// No disk permit came in time.
     DiskTimedOut,
     /// Its client has left, or the server aborts.
@@ -141,6 +147,8 @@ pub(in crate::serve) struct Pool<C> {
     pub disk: Arc<DiskPermits<Waiter<C>>>,
     pub run_slots: RunSlots,
     pub heartbeat: Heartbeat,
+    pub counters: Counters,
+    pub start: Instant,
     /// Transfers that may have more unsent bytes in their sockets.
     pub send_budget: Arc<Quota>,
     /// Bytes of unfinished request heads in parked connections.
@@ -215,6 +223,8 @@ impl<C: Send + 'static> Pool<C> {
             disk,
             run_slots: RunSlots::new(processors()),
             heartbeat: Heartbeat::default(),
+            counters: Counters::default(),
+            start: Instant::now(),
             send_budget: Quota::new(FEW_TRANSFERS),
             unfinished_heads: Quota::new(UNFINISHED_HEADS_MAX),
             generated: Quota::new(GENERATED_MAX),
@@ -239,6 +249,7 @@ impl<C: Send + 'static> Pool<C> {
 
     /// Queues a connection for a disk permit; the active poller watches it.
     pub fn wait_for_disk(&self, file_system: FileSystem, connection: C) {
+        self.counters.disk_waits.increment();
         let since = Instant::now();
         let deadline = since + self.settings.stall_timeout;
         let parked = Parked { connection, interest: Interest::Leaving, since, deadline };
@@ -270,6 +281,15 @@ impl<C: Send + 'static> Pool<C> {
 
     fn send(&self, task: Task<C>) {
         self.sender.send(task).expect("the pool holds a receiver itself");
+    }
+
+    /// Whether the server should be sent more clients.
+    pub fn health(&self) -> Health {
+        match (self.shutdown.is_draining(), self.admission.is_saturated()) {
+            (true, _) => Health::Draining,
+            (false, true) => Health::Saturated,
+            (false, false) => Health::Ready,
+        }
     }
 
     /// The current load.

@@ -92,5 +92,6 @@ fn the_oldest_unfinished_head_is_evicted_when_they_take_too_much_memory() {
         newest.write_all(b"\r\n\r\n").expect("the server receives");
         assert_is_a(&answer(newest));
         assert!(pool.unfinished_heads.taken() >= clients.len() * head.len(), "no other");
+        assert_eq!(pool.counters.evicted.get(), 1);
     });
 }

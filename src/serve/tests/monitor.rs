@@ -51,3 +51,29 @@ fn a_server_without_a_poller_is_not_alive() {
     drop(acceptor);
     pool.end();
 }
+
+#[test]
+fn waits_for_the_disk_are_counted_until_they_end() {
+    let late = |settings: &mut Settings| settings.stall_timeout = Duration::from_millis(200);
+    let (_content, pool, events) = pool_with(late);
+    let monitor = Monitor(Arc::clone(&pool));
+    let listener = Listener::bind(Some("127.0.0.1"), 0, PATIENCE).expect("a free port");
+    let address = listener.addresses().expect("it is bound")[0];
+    let threads = start_threads(&pool, listener).expect("threads");
+    {
+        let _end = Finish(&pool.shutdown);
+        let held = permit(&pool).expect("no other holder");
+        pool.set_cold(true);
+        let cold: Vec<TcpStream> = (0..5).map(|_| asking(address, GET_A)).collect();
+        wait_for(&pool, 5);
+        let Snapshot { disk_permits, waiting_for_disk, disk_waits, .. } = monitor.snapshot();
+        assert_eq!((disk_permits, waiting_for_disk, disk_waits), (1, 5, 5));
+        // No permit comes in time.
+        cold.into_iter().for_each(|stream| assert!(!answer(stream).ends_with("text")));
+        let Snapshot { disk_waits, waiting_for_disk, timeouts, .. } = monitor.snapshot();
+        assert_eq!((disk_waits, waiting_for_disk, timeouts[3]), (5, 0, ("disk", 5)));
+        drop(held);
+        assert_eq!(monitor.snapshot().disk_permits, 0);
+    }
+    wait(threads, &events).expect("no thread panicked");
+}
