@@ -14,7 +14,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::http::response::Field;
 use crate::http::target::Path;
@@ -248,6 +248,12 @@ impl Site {
     /// much memory.
     pub fn add_view(&self, file: Version, changes: Changes, pieces: Vec<Piece>) -> Option<Arc<FileView>> {
         self.0.views.add(file, changes, pieces, SystemTime::now())
+    }
+
+    /// Time since a scan of a whole mount last ended; None before the first. Changes that a watch
+    /// reports come into the index in between.
+    pub fn index_age(&self) -> Option<Duration> {
+        self.0.scans().last_whole.map(|ended| ended.elapsed())
     }
 
     /// The file system of the content folder.

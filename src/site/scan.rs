@@ -13,6 +13,8 @@ pub struct Scans {
     by_point: BTreeMap<Vec<u8>, Scan>,
     /// The links that lead out and those that lead nowhere, as last reported.
     pub reported_links: [usize; 2],
+    /// When a scan of a whole mount last ended.
+    pub last_whole: Option<Instant>,
 }
 
 /// The scan of one mount.

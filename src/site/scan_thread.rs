@@ -109,6 +109,7 @@ impl Shared {
             self.report_size(tree, point, start);
         }
         if is_whole {
+            self.scans().last_whole = Some(Instant::now());
             self.report_links(tree);
         }
         self.hand_over(point, held, elsewhere);
