@@ -14,6 +14,9 @@ use crate::serve::pool::quota::Slot;
 use crate::serve::pool::{Pool, Worker};
 use crate::site::{Found, Listing, NotFound, Resource};
 
+/// Where load balancers ask for the health, under a name that is hidden in the content folder.
+const HEALTH: &[u8] = b".reeld/health";
+
 /// Finds what a target leads to. Fails if it needs a disk permit and none is free.
 pub(in crate::serve) fn find<C: Send + 'static>(
     request: &Request,
@@ -22,6 +25,14 @@ pub(in crate::serve) fn find<C: Send + 'static>(
     worker: &mut Worker<C>,
 ) -> Result<Found, NotFound> {
     let pool = worker.pool;
+    if target.path.relative() == HEALTH {
+        let resource = Resource::generated(
+            b"ready\n".to_vec(),
+            "text/plain; charset=utf-8",
+            vec![("Cache-Control", "no-store".into())],
+        );
+        return pool.health().refusal().map_or(Ok(Found::File(resource)), |refusal| Err(refusal.into()));
+    }
     if let Some(asset) = pages::asset(target.path.relative()).filter(|_| pool.settings.listing) {
         return Ok(Found::File(asset));
     }
