@@ -210,3 +210,10 @@ pub const CHAPTERS_MAX: usize = 1_000;
 
 /// Characters of a title, or of another text in a media file; what follows is cut.
 pub const MEDIA_TEXT_MAX: usize = 256;
+
+/// Viewings that are remembered, at most. A client can pretend to be any number of programs;
+/// further ones are not shown.
+pub const VIEWINGS_MAX: usize = 10_000;
+
+/// Bytes of a path and of a User-Agent that a viewing keeps.
+pub const VIEWING_TEXT_MAX: usize = 256;

@@ -195,6 +195,16 @@ impl Response {
         self.body.iter().map(Segment::length).sum()
     }
 
+    /// The Content-Type; empty if there is none.
+    pub fn content_type(&self) -> Cow<'static, str> {
+        self.content_type.clone().unwrap_or_default()
+    }
+
+    /// Bytes of the whole representation; 0 if it carries none.
+    pub fn size(&self) -> u64 {
+        self.validators.map_or(0, |validators| validators.size())
+    }
+
     /// The one part of the representation that a 206 carries.
     pub fn part(&self) -> Option<Range<u64>> {
         self.content_range.as_ref()?.part.clone()

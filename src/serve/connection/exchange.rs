@@ -117,7 +117,7 @@ impl<C: Send + 'static> Exchange<C> {
     pub fn send(&mut self, socket: &Socket, worker: &mut Worker<C>) -> Result<(), Next> {
         let progress = self.transfer.advance(socket, worker);
         if let Some(record) = self.recording.as_deref_mut() {
-            record.sent = self.transfer.content_sent();
+            record.set_sent(self.transfer.content_sent());
             if self.transfer.sent() > 0 {
                 record.first_byte.get_or_insert_with(Instant::now);
             }
