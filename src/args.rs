@@ -97,6 +97,15 @@ pub struct Args {
     #[argh(switch)]
     pub proxy_protocol: bool,
 
+    /// an address for operators, as 127.0.0.1:9090: health, metrics, and a page with what is being
+    /// played (default: none)
+    #[argh(option, arg_name = "address")]
+    pub admin: Option<String>,
+
+    /// let other machines use the address for operators
+    #[argh(switch)]
+    pub admin_public: bool,
+
     /// no pages that list folders or play files; index.html still stands for its folder
     #[argh(switch)]
     pub no_listing: bool,

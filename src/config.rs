@@ -1,7 +1,7 @@
 //! Turns flags and environment into a valid configuration.
 
 use std::ffi::OsString;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,6 +28,10 @@ pub struct Config {
     pub log: Option<LogFormat>,
     /// The file of the access log; None for standard output.
     pub log_file: Option<PathBuf>,
+    /// The address for operators, if there is one.
+    pub admin: Option<SocketAddr>,
+    /// Whether other machines may use it.
+    pub admin_public: bool,
     /// Whether a terminal is shown the address as a QR code.
     pub qr_code: bool,
     pub serve: Settings,
@@ -83,6 +87,8 @@ impl Config {
             access_rules,
             log: given("log", args.log).read(Some(LogFormat::Combined), log_named, "combined, json or off")?,
             log_file: given("log-file", args.log_file).value.map(PathBuf::from),
+            admin: given("admin", args.admin).read(None, |text| text.parse().ok().map(Some), ADMIN_ADDRESS)?,
+            admin_public: switch("admin-public", args.admin_public)?,
             qr_code: !switch("no-qr", args.no_qr)?,
             serve: Settings {
                 workers: given("workers", args.workers).read(
@@ -128,7 +134,13 @@ impl Config {
             },
         };
         environment.check_all_known()?;
-        Ok(config)
+        match config.admin {
+            Some(address) if !address.ip().to_canonical().is_loopback() && !config.admin_public => Err(format!(
+                "--admin is '{address}', which other machines reach; choose an address of 127.0.0.0/8 or [::1], or add \
+                 --admin-public"
+            )),
+            _ => Ok(config),
+        }
     }
 }
 
@@ -148,6 +160,8 @@ fn several(
     let values = |text: &str| text.split(separator).filter(|value| !value.is_empty()).map(String::from).collect();
     Ok((place, listed.read(Vec::new(), |text| Some(values(text)), "a text")?))
 }
+
+const ADMIN_ADDRESS: &str = "an IP address and a port, like 127.0.0.1:9090 or [::1]:9090";
 
 const SECONDS: &str = "a number of seconds greater than 0, like 30 or 0.5, and at most a year";
 

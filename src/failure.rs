@@ -1,6 +1,7 @@
 //! Why the command failed: an exit code of sysexits.h, and a sentence.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use reeld::ops::file_limit;
@@ -60,6 +61,21 @@ impl Failure {
                 Failure::new(NO_PERMISSION, format!("the folder '{content}' may not be read by this user"))
             }
             _ => Failure::system(&format!("cannot open the folder '{content}'"), error),
+        }
+    }
+
+    /// The address for operators cannot be listened on.
+    pub fn no_admin(address: SocketAddr, error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::AddrInUse => Failure::new(
+                UNAVAILABLE,
+                format!("{address} is in use; choose another address for --admin, or port 0 for a free one"),
+            ),
+            io::ErrorKind::PermissionDenied => Failure::new(
+                NO_PERMISSION,
+                format!("this user may not listen on {address}; choose a port from 1024 on"),
+            ),
+            _ => Failure::system(&format!("cannot listen on {address} for --admin"), error),
         }
     }
 

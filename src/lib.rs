@@ -10,9 +10,10 @@
 //! | 8 | `main.rs`, `failure.rs`, `supervision.rs` | the command: configuration → sockets → server → exit code |
 //! | 7 | [`config`] | flags and environment → a valid configuration |
 //! | 6 | [`args`], [`environment`] | the command-line flags, and the variables that replace them |
+//! | 6 | [`admin`] | the listener for operators: health, metrics, the live page |
 //! | 5 | [`serve`] | acceptor, channel, workers, pollers: how requests share the threads |
 //! | 5 | [`check`] | what is wrong with the files of a folder, and what mends it |
-//! | 4 | [`ops`] | what the operator sees and does: access log, diagnostics, signals, limits of the system |
+//! | 4 | [`ops`] | what the operator sees and does: access log, metrics, diagnostics, signals, limits of the system |
 //! | 3 | [`pages`] | the pages that stand for folders and files, for people and for programs |
 //! | 2 | [`site`] | what is served: the index, opening files, what may block, what is hidden |
 //! | 1 | [`media`] | the files beside a film: subtitles as WebVTT, thumbnails |
@@ -39,6 +40,8 @@ pub mod config;
 
 pub mod args;
 pub mod environment;
+
+pub mod admin;
 
 pub mod check;
 pub mod serve;

@@ -211,6 +211,10 @@ pub const CHAPTERS_MAX: usize = 1_000;
 /// Characters of a title, or of another text in a media file; what follows is cut.
 pub const MEDIA_TEXT_MAX: usize = 256;
 
+/// Connections of the admin listener, at most; the oldest is closed for a new one. Enough for a few
+/// browsers, scrapers and health checks.
+pub const ADMIN_CONNECTIONS_MAX: usize = 32;
+
 /// Viewings that are remembered, at most. A client can pretend to be any number of programs;
 /// further ones are not shown.
 pub const VIEWINGS_MAX: usize = 10_000;

@@ -12,13 +12,15 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use reeld::admin::AdminListener;
 use reeld::args::{Args, EarlyExit};
 use reeld::check;
 use reeld::config::{Config, DEFAULT_PORT};
 use reeld::environment::Environment;
+use reeld::limits::ADMIN_CONNECTIONS_MAX;
 use reeld::ops::{
-    AccessLog, Descriptor, LogFile, LogFormat, NonBlockingWriter, Observer, ServiceManager, addresses, diagnostics,
-    file_limit, qr_code, signals,
+    AccessLog, Descriptor, LogFile, LogFormat, NonBlockingWriter, Observer, Observers, ServiceManager, addresses,
+    diagnostics, file_limit, qr_code, signals,
 };
 use reeld::serve::{self, Listener, Shutdown, activation};
 use reeld::site::{AccessRules, Site, missing_confidential};
@@ -91,8 +93,11 @@ fn run(diagnostics: &NonBlockingWriter) -> Result<ExitCode, Failure> {
     fit_connections(&mut config)?;
     let stop = Arc::new(Shutdown::new().map_err(cannot_start)?);
     let listener = listen(&config, sockets)?;
+    let bind_admin =
+        |address| AdminListener::bind(address, config.admin_public).map_err(|error| Failure::no_admin(address, &error));
+    let admin = config.admin.map(bind_admin).transpose()?;
     let site = open_site(&config, &stop)?;
-    serve_until_shutdown(&config, site, listener, stop, diagnostics.clone())?;
+    serve_until_shutdown(&config, site, listener, admin, stop, diagnostics.clone())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -181,6 +186,7 @@ fn serve_until_shutdown(
     config: &Config,
     site: Arc<Site>,
     listener: Listener,
+    admin: Option<AdminListener>,
     stop: Arc<Shutdown>,
     diagnostics: NonBlockingWriter,
 ) -> Result<(), Failure> {
@@ -203,9 +209,17 @@ fn serve_until_shutdown(
     let cannot_start = |error| Failure::system("cannot start", &error);
     signals::watch(diagnostics.clone(), reload, move || stop_on_signal.drain()).map_err(cannot_start)?;
     announce(config, &listener.addresses().map_err(cannot_start)?, &diagnostics);
-    let observer = log.clone().map(|log| Arc::new(log) as Arc<dyn Observer>);
+    if let Some(admin) = &admin {
+        log::info!("for operators: {}", url(&admin.address().map_err(cannot_start)?));
+    }
+    let logging = log.clone().map(|log| Arc::new(log) as Arc<dyn Observer>);
+    let observers = logging.into_iter().chain(admin.iter().flat_map(AdminListener::observers));
+    let observer = Observers::all(observers.collect());
     let server = serve::start(&config.serve, listener, Arc::clone(&site), observer, Arc::clone(&stop));
     let server = server.map_err(cannot_start)?;
+    if let Some(admin) = admin {
+        admin.start(server.monitor(), Arc::clone(&site), log.clone()).map_err(cannot_start)?;
+    }
     if let Some(manager) = manager {
         let supervision = Supervision::new(server.monitor(), site);
         manager.watch(supervision, stop, config.serve.drain_timeout).map_err(cannot_start)?;
@@ -260,7 +274,9 @@ fn url(address: &SocketAddr) -> String {
 /// Lowers the number of connections to what the limit of open files allows, with a warning.
 fn fit_connections(config: &mut Config) -> Result<(), Failure> {
     let Some(limit) = file_limit::raise() else { return Ok(()) };
-    let most = file_limit::connections(limit).ok_or_else(|| Failure::too_few_descriptors(limit))?;
+    let admin = if config.admin.is_some() { ADMIN_CONNECTIONS_MAX as u64 + 1 } else { 0 };
+    let most =
+        file_limit::connections(limit.saturating_sub(admin)).ok_or_else(|| Failure::too_few_descriptors(limit))?;
     let wanted = config.serve.max_connections;
     if wanted > most {
         log::warn!(

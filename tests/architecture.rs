@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 /// The top-level modules and their layers, as in the map in `src/lib.rs`. A module imports from
 /// itself and from lower layers.
-const LAYERS: [(&str, i8); 18] = [
+const LAYERS: [(&str, i8); 19] = [
     ("main", 8),
     ("failure", 8),
     ("supervision", 8),
     ("config", 7),
     ("environment", 6),
     ("args", 6),
+    ("admin", 6),
     ("check", 5),
     ("serve", 5),
     ("ops", 4),

@@ -60,6 +60,18 @@ impl<'a> Fields<'a> {
     pub fn lists(&self, name: &'static str, member: &str) -> bool {
         self.members(name).any(|found| found.eq_ignore_ascii_case(member.as_bytes()))
     }
+
+    /// The weight of this member in a list field such as Accept, from 0 to 1; 0 if it is not listed
+    /// or its weight is malformed (RFC 9110 section 12.4.2).
+    pub fn weight(&self, name: &'static str, member: &str) -> f32 {
+        let weights = self.members(name).filter_map(|found| {
+            let mut parts = found.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
+            let is_it = parts.next()?.eq_ignore_ascii_case(member.as_bytes());
+            let weight = parts.find_map(|part| part.strip_prefix(b"q=").or(part.strip_prefix(b"Q=")));
+            is_it.then(|| weight.map_or(Some(1.0), |weight| std::str::from_utf8(weight).ok()?.parse().ok()))?
+        });
+        weights.filter(|weight| (0.0..=1.0).contains(weight)).fold(0.0, f32::max)
+    }
 }
 
 /// The members of a comma-separated list without white space and empty members (RFC 9110 section
@@ -71,4 +83,28 @@ pub fn list_members(value: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
 /// Whether a token may have this byte (RFC 9110 section 5.6.2).
 pub(super) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_weight_of_a_member_is_that_of_its_highest_mention() {
+        for (accept, weight) in [
+            ("", 0.0),
+            ("text/html", 0.0),
+            ("text/plain", 1.0),
+            ("text/html, Text/Plain ; version=0.0.4;q=0.3", 0.3),
+            ("text/plain;version=1;q=0.5,text/plain;version=0;q=0.4", 0.5),
+            ("text/plain;q=0", 0.0),
+            ("text/plain;q=x", 0.0),
+            ("text/plain;q=7", 0.0),
+            ("text/plain;q=nan", 0.0),
+        ] {
+            let lines = format!("Accept: {accept}\r\n\r\n");
+            let fields = Fields::parse(lines.as_bytes(), 1).expect("a field line");
+            assert_eq!(fields.weight("accept", "text/plain"), weight, "{accept}");
+        }
+    }
 }

@@ -32,7 +32,7 @@ fn listening() -> (TcpListener, SocketAddr) {
     (socket, address)
 }
 
-fn start_on(socket: &TcpListener, flags: &[&str]) -> Server {
+pub fn start_on(socket: &TcpListener, flags: &[&str]) -> Server {
     let folder = content();
     let mut command = activated(socket.try_clone().expect("a descriptor"), folder.path(), flags);
     Server::spawn(folder, &mut command)

@@ -1,6 +1,7 @@
 //! The server as clients see it: the real program over real sockets.
 
 mod activation;
+mod admin;
 mod answers;
 mod case;
 mod check;
