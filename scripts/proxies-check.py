@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import peers
@@ -16,6 +17,7 @@ import peers
 PORT, HOST = "8080", "films.example"
 PACKAGES = {"nginx": "nginx", "caddy": "caddy", "haproxy": "haproxy"}
 CLIENT = "127.0.0.9"
+HEALTH = "/.reeld/health"
 FILM = bytes(range(250)) * 4
 
 
@@ -88,9 +90,24 @@ def wrong(port, prefix, log):
     style = re.search(r'href="\.\./(\.reeld/reeld\.css[^"]*)"', page)
     if not style or ask(port, f"{prefix}/{style[1]}")[0] != 200:
         yield f"style: {page}"
-    clients = {line.split()[0] for line in log.read_text().splitlines()}
+    clients = {line.split()[0] for line in log.read_text().splitlines() if HEALTH not in line}
     if clients != {CLIENT}:
         yield f"clients in the access log: {clients}"
+
+
+def unhealthy(port, prefix, log):
+    """What is wrong with the health checks of a proxy in front of an empty folder without pages."""
+    deadline = time.monotonic() + 20
+    while not (checks := [line for line in log.read_text().splitlines() if HEALTH in line]):
+        if time.monotonic() > deadline:
+            yield "no health check in the access log"
+            return
+        time.sleep(0.05)
+    if any('" 200 ' not in line for line in checks):
+        yield f"health: {checks}"
+    # 503 would be the proxy's own.
+    if (status := ask(port, f"{prefix}/missing")[0]) != 404:
+        yield f"{status} instead of 404 from reeld"
 
 
 def main():
@@ -107,6 +124,8 @@ def main():
         work, content = Path(folder, "work"), Path(folder, "content")
         work.mkdir()
         (content / "films").mkdir(parents=True)
+        empty = Path(folder, "empty")
+        empty.mkdir()
         (content / "film.mp4").write_bytes(FILM)
         certificate = work / "films.pem"
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={HOST}", "-days", "1",
@@ -126,6 +145,11 @@ def main():
             log = work / "access.log"
             with peers.reeld(content, *flags, log=log) as reeld, start(reeld, peers.free_port(), certificate, work) as proxy:
                 faults = list(wrong(proxy.port, prefix, log))
+            if name in ("Caddy", "HAProxy"):
+                log = work / "health.log"
+                with (peers.reeld(empty, *flags, "--no-listing", log=log) as reeld,
+                      start(reeld, peers.free_port(), certificate, work) as proxy):
+                    faults += unhealthy(proxy.port, prefix, log)
             failed += bool(faults)
             print(f"{'FAILED' if faults else 'ok    '} {name} {'; '.join(faults)}", flush=True)
     sys.exit(1 if failed else 0)
