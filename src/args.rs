@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 
 /// Serve a folder of media over HTTP/1.1, large files in parts. Every setting can also be made in
 /// the environment, --port as REELD_PORT and so on; the flag wins. Folders in REELD_CONFIDENTIAL
 /// are separated by colons, networks in REELD_TRUSTED_PROXY by commas.
-#[derive(Debug, Default, FromArgs, PartialEq, Eq)]
+#[derive(ArgsInfo, Debug, Default, FromArgs, PartialEq, Eq)]
 #[argh(help_triggers("-h", "--help"))]
 pub struct Args {
     /// the folder to serve (default: content)
