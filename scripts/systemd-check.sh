@@ -12,6 +12,9 @@ if [ "${1-}" = --boot ]; then
     work=$2
     mount --make-rprivate /
     mount -t tmpfs tmpfs /run
+    # Where systemd makes folders for LogsDirectory= and PrivateTmp=.
+    mount -t tmpfs tmpfs /var/log
+    mount -t tmpfs tmpfs /var/tmp
     umount -R /sys/fs/cgroup 2>/dev/null || umount -l /sys/fs/cgroup
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
     mount -t proc proc /proc
@@ -75,7 +78,8 @@ use() {
 }
 for transfer in pread sendfile; do
     mkdir -p "$work/units/reeld.service.d"
-    printf '[Service]\nEnvironment=REELD_TRANSFER=%s\n' $transfer >"$work/units/reeld.service.d/transfer.conf"
+    printf '[Service]\nEnvironment=REELD_TRANSFER=%s REELD_LOG_FILE=/var/log/reeld/access.log\n' $transfer \
+        >"$work/units/reeld.service.d/transfer.conf"
     inside systemctl daemon-reload
     inside systemctl restart reeld.service
     pid=$(show MainPID)
@@ -85,8 +89,9 @@ for transfer in pread sendfile; do
     for _ in $(seq 50); do inside curl -s "$url/?json" | grep -q "new-$transfer" && break; sleep 0.1; done
     inside curl -s "$url/?json" | grep -q "new-$transfer" || fail "a new file is not listed"
     [ "$(show MainPID)" = "$pid" ] || fail "it was killed: $(show Result)"
+    inside grep -q 'GET /film.mp4' /var/log/reeld/access.log || fail "no access log"
 done
-echo "in the sandbox and under the filter: every kind of answer, both transfers, inotify"
+echo "in the sandbox and under the filter: every kind of answer, both transfers, inotify, a log file"
 sleep 1.5
 echo "status: $(show StatusText)"
 
