@@ -81,6 +81,7 @@ need curl "apt-get install curl"
 file -b "$static" 2>/dev/null | grep -q 'static' || ldd "$static" 2>&1 | grep -q 'static' || fail "$static is not static"
 serves "$static"
 dpkg-deb -x "$package" "$work/files"
+doc=$work/files/usr/share/doc/reeld
 if has lintian; then
     # Debian itself would want a bug and an address; the project has neither there.
     uploads=initial-upload-closes-no-bugs,bogus-mail-host,bogus-mail-host-in-debian-changelog
@@ -90,6 +91,9 @@ if has man; then
     said=$(man --warnings --local-file "$work/files/usr/share/man/man1/reeld.1.gz" 2>&1 >"$work/page")
     [ -z "$said" ] && grep -q -e --port "$work/page" || fail "the man page: $said"
 fi
+python3 -m json.tool "$doc/examples/dashboard.json" >"$work/json" || fail "the dashboard is not JSON"
+if has promtool; then promtool check rules "$doc/examples/alerts.yml" >"$work/rules" || { cat "$work/rules"; fail "rules"; }; fi
+scripts/package/queries.py || fail "the queries"
 
 if [ "$(id -u)" != 0 ]; then
     echo "skipped: only root can install the package"
