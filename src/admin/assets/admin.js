@@ -80,15 +80,16 @@
         return texts.map(([text, label, attributes]) => element('td', text, { 'data-label': label, ...attributes }));
     }
 
-    // The rate of a viewing is the difference of two answers.
-    let before = new Map();
+    // What each viewing had sent, and when, in the answers of the last seconds: players take films in bursts.
+    const RATE_SPAN_MS = 10_000;
+    let seen = new Map();
     const keyOf = ({ client, agent, path }) => JSON.stringify([client, agent, path]);
 
-    function viewing(one, elapsed) {
+    function viewing(one) {
         const row = element('tr');
         const name = element('th', one.path, { scope: 'row' });
-        const sentBefore = before.get(keyOf(one)) ?? one.sent;
-        const perSecond = elapsed > 0 ? Math.max(0, one.sent - sentBefore) / elapsed : 0;
+        const [first, last] = [seen.get(keyOf(one)).at(0), seen.get(keyOf(one)).at(-1)];
+        const perSecond = last.sent > first.sent ? (last.sent - first.sent) / (last.time - first.time) * 1000 : 0;
         const share = one.size ? one.position / one.size : 0;
         const where = one.duration === undefined
             ? `${bytes(one.position)} of ${bytes(one.size)}`
@@ -125,19 +126,19 @@
         }));
     }
 
-    let fetchedAt;
     function show(status) {
-        const now = performance.now();
-        const elapsed = fetchedAt === undefined ? 0 : (now - fetchedAt) / 1000;
-        fetchedAt = now;
+        const time = performance.now();
+        seen = new Map(status.viewings.map((one) => {
+            const recent = (seen.get(keyOf(one)) ?? []).filter((answer) => answer.time > time - RATE_SPAN_MS);
+            return [keyOf(one), [...recent, { time, sent: one.sent }]];
+        }));
         byId('version').textContent = `${status.version}, up ${clock(status.uptime)}`;
         byId('health').textContent = HEALTH[status.health] ?? status.health;
         byId('health').className = status.health === 'ready' ? 'good' : 'bad';
         charts.forEach((draw) => draw(status));
         byId('nothing').hidden = status.viewings.length > 0;
         byId('playing').hidden = status.viewings.length === 0;
-        byId('viewings').replaceChildren(...status.viewings.map((one) => viewing(one, elapsed)));
-        before = new Map(status.viewings.map((one) => [keyOf(one), one.sent]));
+        byId('viewings').replaceChildren(...status.viewings.map(viewing));
         rows(byId('states'), [
             ...Object.entries(status.states).map(([state, count]) => [
                 STATES[state] ?? state, plain(count), plain(status.most[state]), '',
