@@ -16,7 +16,7 @@
 //! | 4 | [`ops`] | what the operator sees and does: access log, metrics, diagnostics, signals, limits of the system |
 //! | 3 | [`pages`] | the pages that stand for folders and files, for people and for programs |
 //! | 2 | [`site`] | what is served: the index, opening files, what may block, what is hidden |
-//! | 1 | [`media`] | the files beside a film: subtitles as WebVTT, thumbnails |
+//! | 1 | [`media`] | what a media file is, what a browser makes of it, and the files beside it |
 //! | 0 | [`http`] | the rules of HTTP: pure functions and closed enums |
 //! | −1 | [`limits`], [`bytes`], [`piece`], [`json`], [`nearest`] | limits of what a peer can grow, byte units, pieces of content, strings in JSON, spelling suggestions |
 //!
