@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -141,6 +143,24 @@ def differences(told, path):
         yield f"cover {told.get('cover')}, but {len(covers)} attached pictures"
 
 
+def entries_told(port):
+    """The entries of the folder once it has been read and every file has been described."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=PATIENCE_SECONDS) as answer:
+                if b"data-pending" not in answer.read():
+                    break
+        except urllib.error.HTTPError as error:
+            if error.code != 503:
+                raise
+        if time.monotonic() > until:
+            sys.exit("media-check: the files are not described in time")
+        time.sleep(0.05)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/?json", timeout=PATIENCE_SECONDS) as answer:
+        return {entry["name"]: entry for entry in json.load(answer)}
+
+
 def main():
     if missing := [program for program in ("ffmpeg", "ffprobe") if not shutil.which(program)]:
         sys.exit(f"media-check: missing: {' '.join(missing)}; on Debian: apt-get install ffmpeg")
@@ -159,8 +179,7 @@ def main():
         for file in FILES:
             make(folder, file, notes)
         with peers.reeld(folder, binary=binary) as server:
-            with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/?json", timeout=PATIENCE_SECONDS) as answer:
-                entries = {entry["name"]: entry for entry in json.load(answer)}
+            entries = entries_told(server.port)
         for file in FILES:
             path = folder / file
             if path.suffix not in UNTOLD:
