@@ -239,6 +239,8 @@ impl<'a> Poller<'a> {
                     // Not idle after all: its client is still taking the last response.
                     Ok(deadline) => parked.deadline = deadline,
                     Err(_) => {
+                        // Before its place is free, as a client could use that place first.
+                        self.pool.counters.evicted.increment();
                         closed += 1;
                         continue;
                     }
@@ -246,7 +248,6 @@ impl<'a> Poller<'a> {
             }
             self.parked.push(parked);
         }
-        self.pool.counters.evicted.add(closed);
     }
 
     /// Closes the older half of the connections over the limit if others wait for their 503.
@@ -257,8 +258,8 @@ impl<'a> Poller<'a> {
         let mut shed = self.extract(|parked| parked.connection.is_shed());
         shed.sort_unstable_by_key(|parked| parked.since);
         let kept = shed.split_off(shed.len().div_ceil(2));
-        shed.iter().for_each(|parked| parked.connection.discard());
         self.pool.counters.evicted.add(shed.len());
+        shed.iter().for_each(|parked| parked.connection.discard());
         self.parked.extend(kept);
     }
 
