@@ -189,6 +189,15 @@ fn connections_are_counted_where_they_wait() {
     state("sending", 0);
 }
 
+/// Tells threads to end, also when the test panics.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_busy_pool_shows_busy_workers_and_a_queue() {
     let operated = Operated::start(&["--workers", "1"]);
@@ -203,6 +212,7 @@ fn a_busy_pool_shows_busy_workers_and_a_queue() {
                 }
             });
         }
+        let _end = End(&is_over);
         let above_zero = |name: &str| operated.sample(name).is_some_and(|value| value > 0.0);
         for name in [
             "reeld_workers_busy",
@@ -212,7 +222,6 @@ fn a_busy_pool_shows_busy_workers_and_a_queue() {
         ] {
             wait_until(&format!("{name} is above 0"), || above_zero(name));
         }
-        is_over.store(true, Ordering::Relaxed);
     });
     operated.wait_for_sample("reeld_workers_busy", 0.0);
     operated.wait_for_sample("reeld_queue_depth", 0.0);
