@@ -47,13 +47,18 @@ struct Viewing {
     sent: u64,
     wasted: u64,
     under_way: Vec<UnderWay>,
-    /// The place in the file up to which the last exchange that has ended was taken.
+    begun: u64,
+    /// The number of the latest exchange that has ended, and up to which place in the file it was
+    /// taken.
+    ended: u64,
     position: u64,
 }
 
 /// An exchange under way.
 #[derive(Debug)]
 struct UnderWay {
+    /// Exchanges are numbered as they begin; on two connections they may end in another order.
+    number: u64,
     /// Where its bytes begin in the file.
     start: u64,
     promised: u64,
@@ -103,11 +108,19 @@ impl Observer for Viewings {
             sent: 0,
             wasted: 0,
             under_way: Vec::new(),
+            begun: 0,
+            ended: 0,
             position: 0,
         });
         let sent = Arc::new(AtomicU64::new(0));
         let start = record.range.as_ref().map_or(0, |range| range.start);
-        viewing.under_way.push(UnderWay { start, promised: record.promised, sent: Arc::clone(&sent) });
+        viewing.begun += 1;
+        viewing.under_way.push(UnderWay {
+            number: viewing.begun,
+            start,
+            promised: record.promised,
+            sent: Arc::clone(&sent),
+        });
         (viewing.size, viewing.last) = (record.size, now);
         Some(sent)
     }
@@ -119,11 +132,13 @@ impl Observer for Viewings {
         let is_it =
             |under_way: &UnderWay| record.progress.as_ref().is_some_and(|sent| Arc::ptr_eq(sent, &under_way.sent));
         let Some(place) = viewing.under_way.iter().position(is_it) else { return };
-        let UnderWay { start, .. } = viewing.under_way.remove(place);
+        let UnderWay { number, start, .. } = viewing.under_way.remove(place);
         viewing.promised += record.promised;
         viewing.sent += record.sent;
         viewing.wasted += record.promised.saturating_sub(record.sent);
-        viewing.position = start + record.sent;
+        if number > viewing.ended {
+            (viewing.ended, viewing.position) = (number, start + record.sent);
+        }
         viewing.last = Instant::now();
     }
 }
@@ -251,6 +266,13 @@ mod tests {
         drop(seek);
         let [shown] = &viewings.list(10)[..] else { panic!("there is one") };
         assert_eq!((shown.position, shown.promised, shown.sent, shown.wasted), (550, 400, 150, 250));
+        // On another connection the earlier request can end later.
+        let [mut earlier, mut later] = [600..700, 700..800].map(|range| begin(&observer, 7, "/film.mp4", range));
+        later.set_sent(100);
+        drop(later);
+        earlier.set_sent(100);
+        drop(earlier);
+        assert_eq!(viewings.list(10)[0].position, 800);
     }
 
     #[test]

@@ -39,7 +39,7 @@ fn parts_are_joined_into_viewings_with_position_and_waste() {
         |agent: &str| operated.viewings().into_iter().find(|viewing| viewing["agent"] == agent).expect("a viewing");
     let number = |viewing: &Value, name: &str| viewing[name].as_u64().expect("a number") as usize;
     wait_until("all that is not paused has ended", || {
-        number(&of("third"), "wasted") > 0 && number(&of("one"), "sent") == 150_000
+        number(&of("third"), "wasted") > 0 && number(&of("one"), "position") == 150_000
     });
     let viewings = operated.viewings();
     assert_eq!(viewings.len(), 3, "{viewings:?}");
