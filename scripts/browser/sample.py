@@ -21,6 +21,15 @@ CINEMA = "Cinema"
 # Each of two sounds, the first of 440 Hz and the second of 880.
 TWO_LANGUAGES = ["Two languages.mp4", "Two languages.mkv"]
 AC3_FIRST, AC3_ALONE, HEVC, TAGGED = "AC-3 first.mp4", "AC-3 alone.mp4", "HEVC.mp4", "tagged.flac"
+
+SOUNDS = "Sounds"
+# The frequency of each sound of a film, in Hz.
+TONES = [440, 880, 1760]
+# The codecs of the sounds of each film.
+SEVERAL_SOUNDS = {
+    f"{count} sounds, {first} first.{suffix}": [first, *["aac"] * (count - 1)]
+    for suffix in ("mp4", "mkv") for first in ("aac", "ac3", "eac3") for count in (2, 3)}
+
 CHAPTERS = ";FFMETADATA1\n" + "".join(
     f"[CHAPTER]\nTIMEBASE=1/1\nSTART={start}\nEND={end}\ntitle={title}\n"
     for start, end, title in [(0, 8, "Departure"), (8, 20, "The Night & the Rain")])
@@ -32,7 +41,7 @@ SUBTITLES = "1\n00:00:00,000 --> 00:01:00,000\n{{\\an8}}<i>{}</i> & more\n"
 def fill(folder):
     """Fills an empty folder."""
     series = folder / SERIES
-    for name in (series, folder / "Music", folder / "Photos", folder / "Other", folder / CINEMA):
+    for name in (series, folder / "Music", folder / "Photos", folder / "Other", folder / CINEMA, folder / SOUNDS):
         name.mkdir()
     for name in EPISODES:
         shutil.copy(CONTENT / "clock.mp4", series / name)
@@ -48,6 +57,7 @@ def fill(folder):
     shutil.copy(CONTENT / "extras/short.webm", folder / "Other" / HOSTILE)
     (folder / "Other" / UNPLAYABLE).write_bytes(bytes(range(256)) * 1000)
     cinema(folder / CINEMA)
+    sounds(folder / SOUNDS)
 
 
 def tone(path, seconds, period):
@@ -70,25 +80,41 @@ def picture(path, shade, width=960, height=640):
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
+H264 = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "12"]
+
+
+def test_picture(seconds):
+    return ["-f", "lavfi", "-i", f"testsrc2=s=320x180:r=12:d={seconds}"]
+
+
+def test_sounds(count):
+    return [option for tone in TONES[:count] for option in ("-f", "lavfi", "-i", f"sine={tone}:d=20")]
+
+
+def encode(path, *arguments):
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", *arguments, path], check=True, timeout=120)
+
+
 def cinema(folder):
     """Films with several sounds, and with codecs that not every browser plays."""
-    picture = ["-f", "lavfi", "-i", "testsrc2=s=320x180:r=12:d=20"]
-    sounds = ["-f", "lavfi", "-i", "sine=440:d=20", "-f", "lavfi", "-i", "sine=880:d=20"]
-    h264 = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "12"]
-
-    def encode(name, *arguments):
-        command = ["ffmpeg", "-nostdin", "-v", "error", *arguments, folder / name]
-        subprocess.run(command, check=True, timeout=120)
-
+    picture, one, two = test_picture(20), test_sounds(1), test_sounds(2)
     chapters = folder / "chapters.txt"
     chapters.write_text(CHAPTERS)
     both = ["-map", "0:v", "-map", "1:a", "-map", "2:a"]
     languages = ["-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=deu"]
     for name in TWO_LANGUAGES:
-        encode(name, *picture, *sounds, "-i", chapters, *both, "-map_chapters", "3", *h264, "-c:a", "aac", *languages)
-    encode(AC3_FIRST, *picture, *sounds, *both, *h264, "-c:a:0", "ac3", "-c:a:1", "aac", *languages)
-    encode(AC3_ALONE, *picture, *sounds[:4], *h264, "-c:a", "ac3")
-    encode(HEVC, *picture, *sounds[:4], "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none",
+        encode(folder / name, *picture, *two, "-i", chapters, *both, "-map_chapters", "3", *H264, "-c:a", "aac", *languages)
+    encode(folder / AC3_FIRST, *picture, *two, *both, *H264, "-c:a:0", "ac3", "-c:a:1", "aac", *languages)
+    encode(folder / AC3_ALONE, *picture, *one, *H264, "-c:a", "ac3")
+    encode(folder / HEVC, *picture, *one, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none",
            "-tag:v", "hvc1", "-c:a", "aac")
-    encode(TAGGED, *sounds[:4], "-c:a", "flac", "-metadata", "title=Slow Train", "-metadata", "artist=The Rails")
+    encode(folder / TAGGED, *one, "-c:a", "flac", "-metadata", "title=Slow Train", "-metadata", "artist=The Rails")
     chapters.unlink()
+
+
+def sounds(folder):
+    """Films with a tone of its own in each of their sounds."""
+    for name, codecs in SEVERAL_SOUNDS.items():
+        maps = [option for place in range(len(codecs) + 1) for option in ("-map", f"{place}")]
+        audio = [option for place, codec in enumerate(codecs) for option in (f"-c:a:{place}", codec)]
+        encode(folder / name, *test_picture(20), *test_sounds(len(codecs)), *maps, *H264, *audio)
