@@ -76,6 +76,10 @@ def the_language_is_remembered(browser, site):
     return current
 
 
+def note(browser):
+    return browser.run("return document.querySelector('#audio [role=status]').textContent;")
+
+
 def each_of_several_audio_tracks_is_heard(browser, site):
     heard, lacking = 0, set()
     for name, codecs in sample.SEVERAL_SOUNDS.items():
@@ -107,8 +111,43 @@ def the_first_track_that_plays_is_chosen(browser, site):
     expect(texts, "no decoder here" in texts[0] and "AAC" in texts[1], "the menu")
     browser.run(f"{HEARS} await until(() => player.readyState >= 1); await player.play(); await hears(880);")
     hidden = browser.run("return document.getElementById('problem').hidden;")
-    expect(hidden, hidden, "nothing to explain")
+    expect(hidden, hidden and not note(browser), "nothing to explain")
     return texts
+
+
+INSTEAD = "This browser cannot play English · Dolby Digital (AC-3) · mono. German · AAC · mono plays instead."
+
+
+def a_track_without_a_decoder_is_not_played_and_that_is_said(browser, site):
+    browser.open(film(site, sample.AC3_FIRST))
+    browser.run(f"{HEARS} await until(() => player.readyState >= 1); player.currentTime = 5; await player.play(); await hears(880);")
+    browser.click("#audio li:nth-child(1) a")
+    expect(note(browser), note(browser) == INSTEAD, "the note")
+    browser.run(f"{HEARS} await hears(880);")
+    # By an address, which somebody has sent.
+    browser.open(f"{film(site, sample.AC3_FIRST)}&audio=1")
+    browser.run(f"{HEARS} await until(() => player.readyState >= 1); await player.play(); await hears(880);")
+    expect(note(browser), note(browser) == INSTEAD, "the note")
+    browser.click("#audio li:nth-child(2) a")
+    return INSTEAD
+
+
+def a_track_that_the_browser_refuses_is_replaced_and_that_is_said(browser, site):
+    for name in (sample.AC3_FIRST, sample.AC3_MUSIC):
+        browser.open(film(site, name))
+        browser.run(f"{HEARS} await until(() => player.readyState >= 1); player.currentTime = 5; await player.play(); await hears(880);")
+        browser.run("""
+            document.querySelector('#audio small').remove();
+            const prototype = (window.wrappedJSObject ?? window).HTMLMediaElement.prototype;
+            prototype.canPlayType = typeof exportFunction === 'function' ? exportFunction(() => 'probably', window) : () => 'probably';""")
+        browser.click("#audio li:nth-child(1) a")
+        browser.value("document.querySelector('#audio [role=status]').textContent !== ''")
+        expect(note(browser), note(browser) == INSTEAD, "the note")
+        at = browser.run(f"{HEARS} await until(() => player.readyState >= 1); await hears(880); return player.currentTime;")
+        expect(at, 5 <= at < 15, "it goes on where it was")
+        hidden = browser.run("return document.getElementById('problem').hidden;")
+        expect(hidden, hidden, "nothing to explain")
+    return "a film and music, where it was"
 
 
 def what_a_browser_lacks_is_said(browser, site):
@@ -156,6 +195,7 @@ WITHOUT_SCRIPTS = [a_visitor_chooses_a_track_without_scripts]
 WITH_SCRIPTS = [
     a_chosen_audio_track_is_heard, each_of_several_audio_tracks_is_heard,
     the_language_is_remembered, the_first_track_that_plays_is_chosen,
-    what_a_browser_lacks_is_said,
+    a_track_without_a_decoder_is_not_played_and_that_is_said,
+    a_track_that_the_browser_refuses_is_replaced_and_that_is_said, what_a_browser_lacks_is_said,
     chapters_are_links_that_seek,
 ]

@@ -21,6 +21,8 @@ CINEMA = "Cinema"
 # Each of two sounds, the first of 440 Hz and the second of 880.
 TWO_LANGUAGES = ["Two languages.mp4", "Two languages.mkv"]
 AC3_FIRST, AC3_ALONE, HEVC, TAGGED = "AC-3 first.mp4", "AC-3 alone.mp4", "HEVC.mp4", "tagged.flac"
+# Two sounds as if they were an album: without a picture, a browser refuses what it cannot decode.
+AC3_MUSIC = "AC-3 first.m4a"
 
 SOUNDS = "Sounds"
 # The frequency of each sound of a film, in Hz.
@@ -105,6 +107,7 @@ def cinema(folder):
     for name in TWO_LANGUAGES:
         encode(folder / name, *picture, *two, "-i", chapters, *both, "-map_chapters", "3", *H264, "-c:a", "aac", *languages)
     encode(folder / AC3_FIRST, *picture, *two, *both, *H264, "-c:a:0", "ac3", "-c:a:1", "aac", *languages)
+    encode(folder / AC3_MUSIC, *two, "-map", "0:a", "-map", "1:a", "-c:a:0", "ac3", "-c:a:1", "aac", *languages)
     encode(folder / AC3_ALONE, *picture, *one, *H264, "-c:a", "ac3")
     encode(folder / HEVC, *picture, *one, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none",
            "-tag:v", "hvc1", "-c:a", "aac")

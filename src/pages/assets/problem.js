@@ -12,8 +12,7 @@
         place().hidden = false;
     }
 
-    async function whyNot({ code }) {
-        const answer = await fetch(player.src, { method: 'HEAD' }).catch(() => null);
+    function whyNot(code, answer) {
         if (!answer) return 'The server does not answer.';
         if (answer.status === 404) return 'The file is no longer there.';
         if (!answer.ok) return `The server refuses the file (${answer.status}).`;
@@ -29,8 +28,11 @@
 
     async function explainError() {
         const source = player.src;
-        const reason = await whyNot(player.error);
-        if (player.src === source) explain(reason);
+        const { code } = player.error;
+        const answer = await fetch(source, { method: 'HEAD' }).catch(() => null);
+        if (player.src !== source) return;
+        const isRefused = answer?.ok && code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED;
+        if (!isRefused || !audioTracks.replaceRefused()) explain(whyNot(code, answer));
     }
 
     if (player) {
@@ -52,7 +54,7 @@
             } else if (hasNoPicture && dataset.audio === undefined) {
                 explain('This browser plays the sound of this file, but has no decoder for its picture.');
             } else if (hasNoSound && dataset.audio !== undefined) {
-                explain(`No sound here: ${dataset.audio}.`);
+                if (!audioTracks.replaceRefused()) explain(`No sound here: ${dataset.audio}.`);
             } else if (hasSound || dataset.audio === undefined) {
                 place().hidden = true;
             }

@@ -47,6 +47,8 @@ pub fn menu(shown: &Shown) -> Markup {
                         }
                     }
                 }
+                // What the script says of the choice.
+                p role="status" {}
             }
         }
     }
