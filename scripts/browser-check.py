@@ -98,7 +98,10 @@ def main():
             site = server.address
             visit(report, "Chromium", Chromium(scripts=False), site, without_scripts)
             visit(report, "Chromium", Chromium(language="de-DE,de"), site, chromium_alone(axe, options.screenshots))
-            if options.firefox:
+        if options.firefox:
+            # One that has described no file yet.
+            with Server(program, folder) as server:
+                site = server.address
                 visit(report, "Firefox", Firefox(scripts=False), site, without_scripts)
                 visit(report, "Firefox", Firefox(language="de-DE,de"), site, with_scripts)
     print(f"{report.failures} failed")

@@ -31,7 +31,7 @@ def names(browser):
 
 def a_visitor_lists_sorts_and_filters(browser, site):
     browser.open(site)
-    expect(names(browser), names(browser) == ["Cinema", "Music", "Night Trains", "Other", "Photos", "Sounds"], "the folders")
+    expect(names(browser), names(browser) == ["Archive", "Cinema", "Music", "Night Trains", "Other", "Photos", "Sounds"], "the folders")
     browser.click("#entries a[href^='Night']")
     expected = sorted([*sample.EPISODES[:2], sample.EPISODES[0].replace(".mp4", ".en.srt"),
                        sample.EPISODES[0].replace(".mp4", ".de.srt")]) + [sample.EPISODES[2], "poster.jpg"]

@@ -150,6 +150,19 @@ def a_track_that_the_browser_refuses_is_replaced_and_that_is_said(browser, site)
     return "a film and music, where it was"
 
 
+def a_page_becomes_complete_without_a_reload(browser, site):
+    browser.open(f"{site}{sample.ARCHIVE}/")
+    empty = "[...document.querySelectorAll('#entries tbody .details')].filter((details) => !details.hasChildNodes()).length"
+    pending = browser.run("document.body.dataset.isFirst = ''; return Number(document.getElementById('folder').dataset.pending);")
+    expect(pending, pending > 0, "the server has not read all of them yet")
+    browser.value(f"{empty} === 0 && document.body.dataset.isFirst === ''")
+    rows = browser.run("return document.querySelectorAll('#entries tbody tr').length;")
+    expect(rows, rows == sample.ARCHIVE_FILMS, "rows")
+    text = browser.run("return document.querySelector('#entries tbody tr:last-child .details').textContent;")
+    expect(text, "H.264" in text, "the last row")
+    return f"{pending} of {rows} rows were pending; now each is like: {text}"
+
+
 def what_a_browser_lacks_is_said(browser, site):
     browser.open(film(site, sample.AC3_ALONE))
     silent = reason(browser)
@@ -193,7 +206,7 @@ def a_visitor_chooses_a_track_without_scripts(browser, site):
 WITHOUT_SCRIPTS = [a_visitor_chooses_a_track_without_scripts]
 
 WITH_SCRIPTS = [
-    a_chosen_audio_track_is_heard, each_of_several_audio_tracks_is_heard,
+    a_page_becomes_complete_without_a_reload, a_chosen_audio_track_is_heard, each_of_several_audio_tracks_is_heard,
     the_language_is_remembered, the_first_track_that_plays_is_chosen,
     a_track_without_a_decoder_is_not_played_and_that_is_said,
     a_track_that_the_browser_refuses_is_replaced_and_that_is_said, what_a_browser_lacks_is_said,

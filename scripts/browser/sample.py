@@ -32,6 +32,9 @@ SEVERAL_SOUNDS = {
     f"{count} sounds, {first} first.{suffix}": [first, *["aac"] * (count - 1)]
     for suffix in ("mp4", "mkv") for first in ("aac", "ac3", "eac3") for count in (2, 3)}
 
+ARCHIVE = "Archive"
+# More than the server describes before it sends a page, as each has many chapters and boxes.
+ARCHIVE_FILMS, ARCHIVE_CHAPTERS, ARCHIVE_BOXES = 1200, 250, 9000
 CHAPTERS = ";FFMETADATA1\n" + "".join(
     f"[CHAPTER]\nTIMEBASE=1/1\nSTART={start}\nEND={end}\ntitle={title}\n"
     for start, end, title in [(0, 8, "Departure"), (8, 20, "The Night & the Rain")])
@@ -43,7 +46,7 @@ SUBTITLES = "1\n00:00:00,000 --> 00:01:00,000\n{{\\an8}}<i>{}</i> & more\n"
 def fill(folder):
     """Fills an empty folder."""
     series = folder / SERIES
-    for name in (series, folder / "Music", folder / "Photos", folder / "Other", folder / CINEMA, folder / SOUNDS):
+    for name in (series, folder / "Music", folder / "Photos", folder / "Other", folder / CINEMA, folder / SOUNDS, folder / ARCHIVE):
         name.mkdir()
     for name in EPISODES:
         shutil.copy(CONTENT / "clock.mp4", series / name)
@@ -60,6 +63,7 @@ def fill(folder):
     (folder / "Other" / UNPLAYABLE).write_bytes(bytes(range(256)) * 1000)
     cinema(folder / CINEMA)
     sounds(folder / SOUNDS)
+    archive(folder / ARCHIVE)
 
 
 def tone(path, seconds, period):
@@ -121,3 +125,18 @@ def sounds(folder):
         maps = [option for place in range(len(codecs) + 1) for option in ("-map", f"{place}")]
         audio = [option for place, codec in enumerate(codecs) for option in (f"-c:a:{place}", codec)]
         encode(folder / name, *test_picture(20), *test_sounds(len(codecs)), *maps, *H264, *audio)
+
+
+def archive(folder):
+    """Many films, each of which takes the server a moment to read."""
+    chapters, film = folder / "chapters.txt", folder / "1.mp4"
+    chapters.write_text(";FFMETADATA1\n" + "".join(
+        f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={place}\nEND={place + 1}\ntitle=Part {place}\n" for place in range(ARCHIVE_CHAPTERS)))
+    encode(film, *test_picture(1), "-i", chapters, "-map_chapters", "1", *H264)
+    chapters.unlink()
+    data = film.read_bytes()
+    index = data.index(b"moov") - 4
+    # In front of the index, so that what it says of positions stays true.
+    data = data[:index] + b"\0\0\0\x08free" * ARCHIVE_BOXES + data[index:]
+    for number in range(1, ARCHIVE_FILMS + 1):
+        (folder / f"{number}.mp4").write_bytes(data)

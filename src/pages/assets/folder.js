@@ -42,7 +42,8 @@
     for (const details of entries.querySelectorAll('.details')) judge(details);
 
     // Files that the server had not read yet: the page as it is a moment later knows more of them.
-    const LOOKS_MAX = 5;
+    const LOOKS_IN_VAIN_MAX = 5;
+    const LOOK_AFTER_MS = 1000;
     const keyOf = (row) => row.querySelector('th a')?.getAttribute('href');
     async function refresh() {
         const answer = await fetch(location.href, { headers: { Accept: 'text/html' } });
@@ -56,15 +57,17 @@
             row.cells[0].replaceWith(found.cells[0]);
             judge(details);
         }
-        return 'pending' in (other.getElementById('folder')?.dataset ?? {});
+        return Number(other.getElementById('folder').dataset.pending ?? 0);
     }
-    function refreshLater(look) {
-        if (look > LOOKS_MAX) return;
+    // More rarely where nothing becomes known, as when the disk permits are taken.
+    function refreshLater(fewest, looksInVain) {
+        if (fewest === 0 || looksInVain === LOOKS_IN_VAIN_MAX) return;
         setTimeout(async () => {
-            if (await refresh().catch(() => false)) refreshLater(look + 1);
-        }, 1000 * look);
+            const pending = await refresh().catch(() => fewest);
+            refreshLater(Math.min(pending, fewest), pending < fewest ? 0 : looksInVain + 1);
+        }, LOOK_AFTER_MS * (1 + looksInVain));
     }
-    if ('pending' in folder.dataset) refreshLater(1);
+    refreshLater(Number(folder.dataset.pending ?? 0), 0);
 
     // The player page keeps an entry for each film: see player.js.
     const PREFIX = 'reeld:position:';
