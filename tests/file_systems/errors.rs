@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::Signal;
 
-use super::hung::Hung;
-use super::mounts::{can_mount, has_programs};
+use super::hung::{Hung, cold_name};
+use super::mounts::can_mount;
 use super::support::*;
 
 #[test]
@@ -17,12 +17,13 @@ fn an_io_error_names_the_file() {
     }
     for transfer in ["pread", "sendfile"] {
         let hung = Hung::start(1, &["--transfer", transfer]);
-        hung.slow.set("read /0 fail EIO");
+        let name = cold_name(0);
+        hung.slow.set(&format!("read /{name} fail EIO"));
         let mut client = hung.server.connect();
-        client.get("/slow/0", "Connection: close\r\n");
+        client.get(&format!("/slow/{name}"), "Connection: close\r\n");
         // It does not matter whether a head arrives before the end.
         let _ = client.stream.read_to_end(&mut Vec::new());
-        hung.server.wait_for_diagnostic("slow/0");
+        hung.server.wait_for_diagnostic(&format!("slow/{name}"));
     }
 }
 

@@ -10,7 +10,7 @@ use rustix::fs::{Advice, fadvise};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tempfile::TempDir;
 
-use super::mounts::{Mounted, SlowFs, can_mount, has_programs, run};
+use super::mounts::{Mounted, SlowFs, can_mount, run};
 use super::support::*;
 
 /// The environment variable for the full size: 1,000 clients, and a p99 of 10 ms on the main file
@@ -49,15 +49,15 @@ pub struct Hung {
 }
 
 impl Hung {
-    /// `slow/` has this number of files of [`COLD`] bytes, from `0` on.
+    /// `slow/` has this number of files of [`COLD`] bytes, from `0.bin` on.
     pub fn start(files: usize, flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for number in 0..files {
-            let path = folder.path().join(number.to_string());
+            let path = folder.path().join(cold_name(number));
             // slowfs shows each link as a file of its own.
             match number {
                 0..8 => fs::write(path, cold_bytes(number)).expect("a file"),
-                _ => fs::hard_link(folder.path().join((number % 8).to_string()), path).expect("a link"),
+                _ => fs::hard_link(folder.path().join(cold_name(number % 8)), path).expect("a link"),
             }
         }
         let content = content();
@@ -68,6 +68,11 @@ impl Hung {
         let server = Server::start_on(content, flags);
         Hung { slow, server, _folder: folder }
     }
+}
+
+/// The name of a file in `slow/`. Without an extension its first bytes would be read for its type.
+pub fn cold_name(number: usize) -> String {
+    format!("{number}.bin")
 }
 
 /// The content of a file in `slow/`.
@@ -145,12 +150,12 @@ fn blocks_no_other(rule: &str, before: &str) {
             hung.slow.set(before);
             for number in 0..clients {
                 // The kernel then caches the name, if the rules permit.
-                fs::symlink_metadata(hung.server.content.path().join(format!("slow/{number}"))).expect("a file");
+                fs::symlink_metadata(hung.server.content.path().join("slow").join(cold_name(number))).expect("a file");
             }
             hung.slow.set(&format!("{rule}\n{before}"));
             let mut waiting: Vec<Client> = (0..clients).map(|_| hung.server.connect()).collect();
             for (number, client) in waiting.iter_mut().enumerate() {
-                client.get(&format!("/slow/{number}"), "");
+                client.get(&format!("/slow/{}", cold_name(number)), "");
             }
             hung.slow.wait_for_hung(rule.split(' ').next().expect("an operation"));
             let title = format!("{rule}, {before}, {workers} workers, {transfer}");
@@ -203,8 +208,7 @@ fn a_hung_read_blocks_no_other_file_system() {
 
 #[test]
 fn a_hung_read_behind_the_first_pages_blocks_no_other_file_system() {
-    // What comes after the first bytes, which tell the type of a file without an extension.
-    blocks_no_other("read *@1* hang", NAMES_CACHED);
+    blocks_no_other("read *@131072 hang", NAMES_CACHED);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Mounts for a test. They are removed when it ends, even by a panic.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use rustix::mount::{UnmountFlags, unmount};
 use tempfile::TempDir;
 
-use crate::support::{PATIENCE, wait_until};
+use crate::support::{PATIENCE, skip, wait_until};
 
 /// Whether file systems can be mounted here; if not, prints why this test is skipped.
 pub fn can_mount() -> bool {
@@ -29,12 +29,6 @@ pub fn can_mount() -> bool {
         skip(reason);
     }
     reason.is_none()
-}
-
-/// Prints why this test is skipped. The test harness would hide `eprintln!`.
-pub fn skip(reason: &str) {
-    let line = format!("{} is skipped: {reason}\n", std::thread::current().name().unwrap_or("a test"));
-    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 /// A folder shown by `slowfs`. When it is dropped, operations that hang fail and the mount is gone.
@@ -94,8 +88,13 @@ impl SlowFs {
 
     /// Waits until an operation hangs that begins with this name and path: `read /film.mp4`.
     pub fn wait_for_hung(&self, operation: &str) {
-        let hung = format!("hung {operation}");
-        while !self.lines.recv_timeout(PATIENCE).expect("an operation hangs").starts_with(&hung) {}
+        while !self.next_hung().starts_with(operation) {}
+    }
+
+    /// Waits until the next operation hangs, and returns its name and path.
+    pub fn next_hung(&self) -> String {
+        let line = self.lines.recv_timeout(PATIENCE).expect("an operation hangs");
+        line.strip_prefix("hung ").unwrap_or_else(|| panic!("{line} is no operation")).to_string()
     }
 
     pub fn child(&self) -> &Child {
@@ -185,15 +184,4 @@ fn field_of_mount<T>(mount_point: &Path, of: impl Fn(&[&str]) -> Option<T>) -> O
 pub fn run(program: &str, arguments: &[&str]) {
     let output = Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{program}: {error}"));
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// Whether these programs are installed; if not, prints why this test is skipped.
-pub fn has_programs(programs: &[&str]) -> bool {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let is_there = |program: &&&str| path.split(':').any(|folder| Path::new(folder).join(program).exists());
-    let missing = programs.iter().find(|program| !is_there(program));
-    if let Some(missing) = missing {
-        skip(&format!("there is no {missing}"));
-    }
-    missing.is_none()
 }

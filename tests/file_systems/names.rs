@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use rustix::fs::{XattrFlags, setxattr};
 
-use super::mounts::{Mounted, SlowFs, can_mount, has_programs};
+use super::mounts::{Mounted, SlowFs, can_mount};
 use super::support::*;
 
 /// A folder with `confidential/`, `.dotfiles/`, `Säfe/`, each with `secret.txt`, and `plain.txt`

@@ -1,6 +1,7 @@
 //! A content folder that hangs, is slow, or is mounted after the start.
 
 use std::fs;
+use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -70,6 +71,31 @@ fn a_slow_scan_is_not_waited_for() {
     let (address, _) = started.program.address_within(AT_ONCE).expect("it listens");
     let answer = try_get(address, "/small.txt", "", AT_ONCE);
     assert_eq!(answer.map(|(status, _)| status), Some(200), "while the scan goes on");
+}
+
+/// The scan reads no file, and the name of a film tells its type.
+#[test]
+fn only_the_type_of_a_file_without_an_extension_takes_a_read() {
+    if !can_mount() {
+        return;
+    }
+    let folder = content();
+    fs::write(folder.path().join("nameless"), b"\0\0\0\x18ftypisom\0\0\0\0").expect("a file");
+    let started = Started::new(folder, "read * hang");
+    let (address, _) = started.program.address_within(AT_ONCE).expect("it listens");
+    wait_until("a folder inside is scanned", || {
+        try_get(address, "/films/?json", "", AT_ONCE).is_some_and(|(status, _)| status == 200)
+    });
+    let request = |target: &str| {
+        let mut client = Client::new(TcpStream::connect(address).expect("it listens"));
+        client.send(format!("HEAD {target} HTTP/1.1\r\nHost: h\r\n\r\n"));
+        client
+    };
+    assert_eq!(request("/film.mp4").head().field("Content-Type"), Some("video/mp4"));
+    let mut waiting = request("/nameless");
+    assert_eq!(started.slow.next_hung(), "read /nameless@0");
+    started.slow.set("");
+    assert_eq!(waiting.head().field("Content-Type"), Some("video/mp4"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::hung::Hung;
+use super::hung::{Hung, cold_name};
 use super::mounts::can_mount;
 use super::support::*;
 
@@ -24,7 +24,7 @@ const SOON: Duration = Duration::from_secs(5);
 fn clients(hung: &Hung, count: usize) -> Vec<Client> {
     let mut clients: Vec<Client> = (0..count).map(|_| hung.server.connect()).collect();
     for (number, client) in clients.iter_mut().enumerate() {
-        client.get(&format!("/slow/{number}"), "");
+        client.get(&format!("/slow/{}", cold_name(number)), "");
     }
     clients
 }

@@ -234,6 +234,23 @@ pub fn terminal(columns: u16) -> (File, OwnedFd) {
     (File::from(terminal), other_side)
 }
 
+/// Prints why this test is skipped. The test harness would hide `eprintln!`.
+pub fn skip(reason: &str) {
+    let line = format!("{} is skipped: {reason}\n", std::thread::current().name().unwrap_or("a test"));
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// Whether these programs are installed; if not, prints why this test is skipped.
+pub fn has_programs(programs: &[&str]) -> bool {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let is_there = |program: &&&str| path.split(':').any(|folder| Path::new(folder).join(program).exists());
+    let missing = programs.iter().find(|program| !is_there(program));
+    if let Some(missing) = missing {
+        skip(&format!("there is no {missing}"));
+    }
+    missing.is_none()
+}
+
 /// Polls until the condition holds.
 pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let until = Instant::now() + PATIENCE;
