@@ -93,8 +93,11 @@ pub fn of_file(content: &Path, path: &[u8], description: &Description) -> Vec<Fi
     };
     if let Some(moved) = moved {
         let sentence = format!("Its index (moov) lies behind the media data, so players begin late. {moved}");
-        let fix = ffmpeg(content, path, "-c copy -map 0 -movflags +faststart", "mp4");
-        add(Kind::MoovBehind, sentence, Some(fix));
+        // MP4 has no place for what some cameras write: PCM and time codes.
+        let extension = if description.container == Some(Container::QuickTime) { "mov" } else { "mp4" };
+        let command = ffmpeg(content, path, "-c copy -map 0 -movflags +faststart", extension);
+        let [from, to] = [word(content, &copy_of(path, extension)), word(content, path)];
+        add(Kind::MoovBehind, sentence, Some(format!("{command} && mv {from} {to}")));
     }
     let codecs = description.codecs_that_differ();
     // What is encrypted cannot be converted either.
@@ -130,10 +133,15 @@ fn conversion(content: &Path, path: &[u8], description: &Description) -> Option<
     }
 }
 
-/// The command that writes a changed copy beside the file.
+/// The command that writes a changed copy beside the file. It replaces no other file, and reads none
+/// of the commands behind it in a script.
 fn ffmpeg(content: &Path, path: &[u8], options: &str, extension: &str) -> String {
-    let copy = with_extension(path, &format!("new.{extension}"));
-    format!("ffmpeg -i {} {options} {}", word(content, path), word(content, &copy))
+    format!("ffmpeg -nostdin -i {} {options} {}", word(content, path), word(content, &copy_of(path, extension)))
+}
+
+/// The name of a changed copy.
+fn copy_of(path: &[u8], extension: &str) -> Vec<u8> {
+    with_extension(path, &format!("new.{extension}"))
 }
 
 /// The file as a word of a command, from the folder where reeld was started.
@@ -212,8 +220,10 @@ mod tests {
             (Faststart::Impossible("It is fragmented."), "cannot move it on the way out: It is fragmented."),
         ] {
             let description = Description { container: Some(Container::Mp4), faststart, ..Description::default() };
-            let fix = "ffmpeg -i 'c/d/it'\\''s.mp4' -c copy -map 0 -movflags +faststart 'c/d/it'\\''s.new.mp4'";
-            let expected = ("moov behind", format!("{start}{end}"), fix.to_string());
+            let (file, copy) = ("'c/d/it'\\''s.mp4'", "'c/d/it'\\''s.new.mp4'");
+            let fix =
+                format!("ffmpeg -nostdin -i {file} -c copy -map 0 -movflags +faststart {copy} && mv {copy} {file}");
+            let expected = ("moov behind", format!("{start}{end}"), fix);
             assert_eq!(found("c/", b"d/it's.mp4", &description), [expected]);
         }
     }
@@ -231,7 +241,7 @@ mod tests {
             ("c", "a\n'.mp4", "$'c/a\\012\\'.mp4'"),
         ] {
             let fix = &found(content, path.as_bytes(), &description)[0].2;
-            assert!(fix.starts_with(&format!("ffmpeg -i {word} ")), "{fix}");
+            assert!(fix.starts_with(&format!("ffmpeg -nostdin -i {word} ")), "{fix}");
         }
     }
 
@@ -294,7 +304,7 @@ mod tests {
             let findings = found("c", name.as_bytes(), &description);
             let (kind, sentence, fix) = findings.last().expect("one");
             assert_eq!((*kind, &**sentence), ("codec", &*format!("Not every browser plays {named}.")));
-            assert_eq!(*fix, format!("ffmpeg -i 'c/{name}' {options}"));
+            assert_eq!(*fix, format!("ffmpeg -nostdin -i 'c/{name}' {options}"));
         }
         let picture = Description { container: Some(Container::Heic), ..Description::default() };
         assert_eq!(found("c", b"a.heic", &picture), [("codec", "Not every browser plays HEIC.".into(), String::new())]);

@@ -2,10 +2,11 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
@@ -244,11 +245,57 @@ fn an_index_behind_is_shown_with_the_commands_that_mend_it() {
     let (code, stdout, _) = check(folder.path(), &[]);
     let at = folder.path().display();
     assert_eq!(code, Some(1));
-    let fix = format!("ffmpeg -i '{at}/a b.mp4' -c copy -map 0 -movflags +faststart '{at}/a b.new.mp4'");
+    let (file, copy) = (format!("'{at}/a b.mp4'"), format!("'{at}/a b.new.mp4'"));
+    let fix = format!("ffmpeg -nostdin -i {file} -c copy -map 0 -movflags +faststart {copy} && mv {copy} {file}");
     assert!(stdout.lines().any(|line| line.trim() == fix), "{stdout}");
     let words = stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("reeld moves it on the way out if ?faststart is in the address, or with --faststart."));
     assert!(words.contains("reeld cannot move it on the way out: "), "{stdout}");
+}
+
+/// The commands as they are printed, one after another from a script.
+#[test]
+fn the_commands_for_an_index_behind_mend_the_files() {
+    if !has_programs(&["ffmpeg", "bash"]) {
+        return;
+    }
+    let film = Path::new(env!("CARGO_MANIFEST_DIR")).join("content/clock.mp4");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let names = [
+        "a b.mp4",
+        "it's \"$HOME\".mp4",
+        "-y.mp4",
+        "größe 電影.mp4",
+        "a\nb.mp4",
+        "a:b.mp4",
+        "time code.mov",
+        "-y/no type",
+    ];
+    fs::create_dir(folder.path().join("-y")).expect("a folder");
+    for name in names {
+        let mut ffmpeg = Command::new("ffmpeg");
+        ffmpeg.args(["-nostdin", "-v", "error", "-i"]).arg(&film).args(["-t", "1", "-c", "copy"]);
+        if name.ends_with("mov") {
+            ffmpeg.args(["-timecode", "00:00:00:00"]);
+        } else {
+            ffmpeg.args(["-f", "mp4"]);
+        }
+        assert!(ffmpeg.arg(folder.path().join(name)).status().expect("it starts").success(), "{name}");
+    }
+    let output = reeld(Path::new("."), &["--check"]).current_dir(&folder).output().expect("the program starts");
+    let report = String::from_utf8(output.stdout).expect("a text");
+    let script: Vec<&str> = report.lines().map(str::trim).filter(|line| line.starts_with("ffmpeg ")).collect();
+    assert_eq!(script.len(), names.len(), "{report}");
+    let mut bash = Command::new("bash");
+    bash.current_dir(&folder).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut bash = bash.spawn().expect("it starts");
+    bash.stdin.take().expect("it is piped").write_all(script.join("\n").as_bytes()).expect("it reads");
+    let output = bash.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(findings(folder.path(), &[]), [""; 0]);
+    for name in names {
+        assert!(folder.path().join(name).is_file(), "{name}");
+    }
 }
 
 #[test]
