@@ -166,7 +166,7 @@ def a_page_becomes_complete_without_a_reload(browser, site):
 def what_a_browser_lacks_is_said(browser, site):
     browser.open(film(site, sample.AC3_ALONE))
     silent = reason(browser)
-    expect(silent, silent == "No sound here: Dolby Digital (AC-3).", "the reason")
+    expect(silent, silent == "No sound here: this browser has no decoder for Dolby Digital (AC-3).", "the reason")
     browser.open(film(site, sample.HEVC))
     plays = browser.run("return player.canPlayType('video/mp4; codecs=\"hvc1.1.6.L60.90\"') !== '';")
     if not plays:

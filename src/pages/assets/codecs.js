@@ -27,7 +27,7 @@ const decoders = (() => {
         if (missing.length === 0) return null;
         const isSoundAlone = video !== undefined && missing[0] !== video;
         if (isSoundAlone && sounds?.split(', ').some((codec) => !isMissing(container, codec))) return null;
-        if (isSoundAlone) return `No sound here: ${audio}.`;
+        if (isSoundAlone) return `No sound here: this browser has no decoder for ${audio}.`;
         return `This browser has no decoder for ${missing.join(' and ')}.`;
     }
     return { lack };

@@ -54,7 +54,7 @@
             } else if (hasNoPicture && dataset.audio === undefined) {
                 explain('This browser plays the sound of this file, but has no decoder for its picture.');
             } else if (hasNoSound && dataset.audio !== undefined) {
-                if (!audioTracks.replaceRefused()) explain(`No sound here: ${dataset.audio}.`);
+                if (!audioTracks.replaceRefused()) explain(`No sound here: this browser has no decoder for ${dataset.audio}.`);
             } else if (hasSound || dataset.audio === undefined) {
                 place().hidden = true;
             }
