@@ -133,8 +133,8 @@ fn conversion(content: &Path, path: &[u8], description: &Description) -> Option<
     }
 }
 
-/// The command that writes a changed copy beside the file. It replaces no other file, and reads none
-/// of the commands behind it in a script.
+/// The command that writes a changed copy beside the file. It replaces no other file, and does not
+/// read the commands behind it in a script.
 fn ffmpeg(content: &Path, path: &[u8], options: &str, extension: &str) -> String {
     format!("ffmpeg -nostdin -i {} {options} {}", word(content, path), word(content, &copy_of(path, extension)))
 }
