@@ -5,6 +5,7 @@ mod cover;
 mod tests;
 
 use std::io::{self, Read, Seek, SeekFrom};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lofty::config::{GlobalOptions, ParseOptions, ParsingMode, apply_global_options};
 use lofty::file::{AudioFile, FileType, TaggedFile, TaggedFileExt};
@@ -72,10 +73,13 @@ fn read(reader: &mut Reader, file_type: FileType, with_tags: bool) -> Result<Opt
         .implicit_conversions(false)
         .read_tags(with_tags);
     let mut stream = Stream { reader, position: 0, failure: None };
-    let file = Probe::with_file_type(&mut stream, file_type).options(options).read();
+    // It panics at some files, such as an Opus file of nine channels. The page of their folder must
+    // not end with it.
+    let read = || Probe::with_file_type(&mut stream, file_type).options(options).read();
+    let file = catch_unwind(AssertUnwindSafe(read));
     match stream.failure {
         Some(error) => Err(ReadError::Source(error)),
-        None => Ok(file.ok()),
+        None => Ok(file.ok().and_then(Result::ok)),
     }
 }
 

@@ -105,6 +105,15 @@ fn a_film_in_ogg_has_a_video_track() {
 }
 
 #[test]
+fn what_lofty_panics_at_is_a_file_without_tags() {
+    // Nine channels are allowed with mapping family 255 (RFC 7845 section 5.1.1.4).
+    let head = [b"OpusHead\x01\x09\0\0\x80\xbb\0\0\0\0\xff\x09\0", &[0, 1, 2, 3, 4, 5, 6, 7, 8][..]].concat();
+    let page = |kind, packet: &[u8]| [b"OggS\0", &[kind][..], &[0; 20], &[1, packet.len() as u8], packet].concat();
+    let file = described(&[page(2, &head), page(0, b"OpusTags\0\0\0\0\0\0\0\0"), page(4, b"sound")].concat());
+    assert_eq!((file.container, file.tracks.len(), file.duration), (Some(Container::Ogg), 1, None));
+}
+
+#[test]
 fn the_front_cover_of_an_id3_tag_is_a_slice_of_the_file() {
     for version in [3, 4] {
         let frames =
