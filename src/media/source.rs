@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::limits::DESCRIPTION_READ_MAX;
+use crate::limits::{DESCRIPTION_READ_MAX, DESCRIPTION_READS_MAX};
 
 /// Bytes that can be read at any position: a file, or memory.
 pub trait Source {
@@ -29,12 +29,14 @@ impl Source for &[u8] {
 /// Bytes read from a source at once, whatever the size of what is wanted.
 const BLOCK: usize = 16 * 1024;
 
-/// Reads a source in blocks, up to [`DESCRIPTION_READ_MAX`] bytes in all.
+/// Reads a source in blocks, up to [`DESCRIPTION_READ_MAX`] bytes of it in up to
+/// [`DESCRIPTION_READS_MAX`] reads.
 pub struct Reader<'a> {
     source: &'a mut dyn Source,
     block: Vec<u8>,
     start: u64,
     left: u64,
+    reads_left: usize,
 }
 
 /// Why bytes cannot be had.
@@ -50,7 +52,7 @@ pub enum ReadError {
 
 impl<'a> Reader<'a> {
     pub fn new(source: &'a mut dyn Source) -> Self {
-        Reader { source, block: Vec::new(), start: 0, left: DESCRIPTION_READ_MAX }
+        Reader { source, block: Vec::new(), start: 0, left: DESCRIPTION_READ_MAX, reads_left: DESCRIPTION_READS_MAX }
     }
 
     /// Size of the source in bytes.
@@ -95,6 +97,7 @@ impl<'a> Reader<'a> {
     /// Copies what the block has of the bytes at this position, after reading it if need be; 0 only
     /// at the end.
     pub fn read_some(&mut self, buffer: &mut [u8], position: u64) -> Result<usize, ReadError> {
+        self.reads_left = self.reads_left.checked_sub(1).ok_or(ReadError::TooMuch)?;
         if !(self.start..self.start + self.block.len() as u64).contains(&position) {
             self.left = self.left.checked_sub(BLOCK as u64).ok_or(ReadError::TooMuch)?;
             self.block.resize(BLOCK, 0);
@@ -145,5 +148,13 @@ mod tests {
         let mut reader = Reader::new(&mut source);
         let blocks = (0..).take_while(|at| reader.array::<1>(at * BLOCK as u64).is_ok()).count();
         assert_eq!(blocks as u64, DESCRIPTION_READ_MAX / BLOCK as u64);
+    }
+
+    #[test]
+    fn reading_in_a_circle_has_an_end() {
+        let mut source = &b"circle"[..];
+        let mut reader = Reader::new(&mut source);
+        let reads = (0..=DESCRIPTION_READS_MAX).take_while(|_| reader.array::<1>(0).is_ok()).count();
+        assert_eq!(reads, DESCRIPTION_READS_MAX);
     }
 }

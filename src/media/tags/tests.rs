@@ -114,6 +114,13 @@ fn what_lofty_panics_at_is_a_file_without_tags() {
 }
 
 #[test]
+fn a_frame_that_follows_itself_has_an_end() {
+    let frame = |length: u8| [0xff, 0xf8, 0, 0, length >> 3, length << 5, 0x40, 0xff, 0x31];
+    let file = described(&[frame(9), frame(9), frame(0), frame(0), frame(0)].concat());
+    assert_eq!((file.container, file.tracks.len(), file.duration), (Some(Container::Aac), 1, None));
+}
+
+#[test]
 fn the_front_cover_of_an_id3_tag_is_a_slice_of_the_file() {
     for version in [3, 4] {
         let frames =
