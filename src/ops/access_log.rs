@@ -83,9 +83,8 @@ fn write_combined(out: &mut String, record: &Record) -> fmt::Result {
     Ok(())
 }
 
-/// Writes a JSON object. Times are in seconds from the first byte of the request: `queue_wait`
-/// until a worker had decided the response, `first_byte` until it was sent, `duration` until the
-/// end.
+/// Writes a JSON object. Times are in seconds: `queue_wait` in the queue for a worker, and from the
+/// first byte of the request `first_byte` until that of the response, `duration` until the end.
 fn write_json(out: &mut String, record: &Record, now: Instant) -> fmt::Result {
     let Record { client, status, promised, sent, .. } = record;
     write!(out, "{{\"time\":\"{}\",\"client\":\"{}\"", Rfc3339(SystemTime::now()), client.0)?;
@@ -120,7 +119,7 @@ fn write_json(out: &mut String, record: &Record, now: Instant) -> fmt::Result {
     writeln!(
         out,
         ",\"queue_wait\":{},\"first_byte\":{first_byte},\"duration\":{},\"outcome\":\"{}\"}}",
-        seconds(record.queue_wait()),
+        seconds(record.queue_wait),
         since(now),
         record.outcome.name(),
     )

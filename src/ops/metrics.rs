@@ -74,9 +74,12 @@ impl Observer for Metrics {
         if record.status == Status::PartialContent {
             add(&self.parts, 1);
         }
-        self.queue_wait.add(record.queue_wait());
-        if let Some(first_byte) = record.first_byte {
-            self.first_byte.add(first_byte.saturating_duration_since(record.arrived));
+        // Connections over the limit are rejected at once, and would hide how long others wait.
+        if record.method.is_some() {
+            self.queue_wait.add(record.queue_wait);
+            if let Some(first_byte) = record.first_byte {
+                self.first_byte.add(first_byte.saturating_duration_since(record.arrived));
+            }
         }
     }
 }
@@ -123,12 +126,12 @@ impl Metrics {
         get(&self.parts)
     }
 
-    /// Times from the first byte of a request until a worker had decided the response.
+    /// Times that the connections of requests that could be read were in the queue for a worker.
     pub fn queue_wait(&self) -> &Histogram {
         &self.queue_wait
     }
 
-    /// Times from the first byte of a request until the first byte of the response was sent.
+    /// Times from the first byte of such a request until the first byte of the response was sent.
     pub fn first_byte(&self) -> &Histogram {
         &self.first_byte
     }

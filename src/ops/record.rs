@@ -39,27 +39,20 @@ pub struct Record {
     pub size: u64,
     /// Bytes of the response body.
     pub promised: u64,
-    /// Bytes of the response body that the client took.
+    /// Bytes of the response body that the socket took, less those known not to have arrived.
     pub sent: u64,
     /// The part of the representation in a 206.
     pub range: Option<Range<u64>>,
-    /// Upper bound on when the first byte of the request arrived.
+    /// Upper bound on when the first byte of the request arrived. A connection may have been
+    /// accepted then, if this is its first.
     pub arrived: Instant,
-    /// When a worker had decided the response.
-    pub decided: Instant,
+    /// How long the connection was in the queue for a worker since then.
+    pub queue_wait: Duration,
     /// When the first byte of the response was sent, if it was.
     pub first_byte: Option<Instant>,
     pub outcome: Outcome,
     /// A copy of `sent` that an observer reads meanwhile.
     pub progress: Option<Arc<AtomicU64>>,
-}
-
-impl Record {
-    /// The time from the first byte of the request until a worker had decided the response. It
-    /// includes what the rest of the head took to arrive, and the wait for a disk permit.
-    pub fn queue_wait(&self) -> Duration {
-        self.decided.saturating_duration_since(self.arrived)
-    }
 }
 
 /// How an exchange ended.
@@ -113,7 +106,7 @@ impl Observers {
 impl Observer for Observers {
     /// One of them at most reads `sent` meanwhile.
     fn begin(&self, record: &Record) -> Option<Arc<AtomicU64>> {
-        self.0.iter().find_map(|observer| observer.begin(record))
+        self.0.iter().filter_map(|observer| observer.begin(record)).fold(None, |first, next| first.or(Some(next)))
     }
 
     fn advance(&self, bytes: u64) {
@@ -157,7 +150,7 @@ impl Recording {
             sent: 0,
             range: response.part(),
             arrived,
-            decided: Instant::now(),
+            queue_wait: Duration::ZERO,
             first_byte: None,
             outcome: Outcome::Aborted,
             progress: None,

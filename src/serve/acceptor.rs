@@ -125,7 +125,7 @@ fn accept_one(pool: &Pool, socket: &TcpListener) -> io::Result<bool> {
                 pool.counters.shed.increment();
             }
             let connection = Connection::new(stream, peer.ip(), permit);
-            pool.queue(connection, Wakeup::New);
+            pool.queue(connection, Wakeup::New(Instant::now()));
             let superfluous = pool.admission.superfluous();
             if superfluous > 0 {
                 pool.inactive.evict_idle(superfluous);

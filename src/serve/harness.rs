@@ -127,7 +127,7 @@ impl Harness {
         read_buffer: &mut ReadBuffer,
         heard: &mut Vec<u8>,
     ) -> Option<Connection> {
-        let mut wakeup = Wakeup::New;
+        let mut wakeup = Wakeup::New(Instant::now());
         loop {
             let next = connection.run(wakeup, worker, read_buffer);
             let before = heard.len();

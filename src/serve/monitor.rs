@@ -27,7 +27,7 @@ pub struct Snapshot {
     pub busy_workers: usize,
     /// Disk permits that are taken.
     pub disk_permits: usize,
-    /// Connections and closes that wait for a disk permit.
+    /// Connections that wait for a disk permit.
     pub waiting_for_disk: usize,
     /// Since the start, as in the fields below: connections over the limit, answered 503.
     pub shed: u64,
@@ -81,7 +81,7 @@ impl Monitor {
     /// What the pool does now. Its numbers are read one after the other, while they change.
     pub fn snapshot(&self) -> Snapshot {
         let Monitor(pool) = self;
-        let (disk_permits, waiting_for_disk) = pool.disk.counts();
+        let (disk_permits, waiting_for_disk) = pool.disk.counts(|waiter| waiter.connection().is_some());
         let (connections, queued) = (pool.admission.connections(), pool.load().queued);
         let parked = pool.active.parked_count() + pool.inactive.parked_count();
         let sending = pool.active.sending_count() + pool.inactive.sending_count();

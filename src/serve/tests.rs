@@ -144,8 +144,8 @@ fn permit(pool: &Pool) -> Option<DiskPermit<Connection>> {
 /// Waits until this many connections wait for the disk.
 fn wait_for(pool: &Pool, waiting: usize) {
     let until = Instant::now() + PATIENCE;
-    while pool.disk.counts().1 < waiting {
-        assert!(Instant::now() < until, "only {} wait", pool.disk.counts().1);
+    while pool.disk.counts(|_| true).1 < waiting {
+        assert!(Instant::now() < until, "only {} wait", pool.disk.counts(|_| true).1);
         thread::yield_now();
     }
 }
@@ -161,7 +161,7 @@ fn a_read_that_waits_for_a_disk_permit_holds_no_worker() {
         assert!(answer(asking(address, &secret)).starts_with("HTTP/1.1 403 "));
         pool.set_cold(false);
         assert_is_a(&answer(asking(address, GET_A)));
-        assert_eq!(pool.disk.counts().1, 5, "cached content needs no permit");
+        assert_eq!(pool.disk.counts(|_| true).1, 5, "cached content needs no permit");
         // The waiters no longer need one either, but each passes its permit on.
         drop(held);
         cold.into_iter().for_each(|stream| assert_is_a(&answer(stream)));
@@ -178,7 +178,7 @@ fn a_lookup_that_waits_for_a_disk_permit_holds_no_worker() {
         let unknown: Vec<TcpStream> = (0..5).map(ask).collect();
         wait_for(pool, 5);
         assert_is_a(&answer(asking(address, GET_A)));
-        assert_eq!(pool.disk.counts().1, 5);
+        assert_eq!(pool.disk.counts(|_| true).1, 5);
         drop(held);
         unknown.into_iter().for_each(|stream| assert!(answer(stream).starts_with("HTTP/1.1 404 ")));
         assert!(permit(pool).is_some(), "every permit has been released");
@@ -227,7 +227,7 @@ fn a_blocking_worker_releases_its_run_slot() {
         let (server, mut client) = Socket::pair(Domain::UNIX, Type::STREAM, None).expect("sockets");
         client.write_all(request.as_bytes()).expect("the server receives");
         Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit()).run(
-            Wakeup::New,
+            Wakeup::New(Instant::now()),
             &mut worker,
             &mut ReadBuffer::new(),
         );
@@ -311,7 +311,7 @@ fn a_remote_file_is_closed_by_a_worker_with_a_permit() {
     let held = pool.disk.try_acquire(remote).expect("no other holder");
     let file = std::fs::File::open(content.path().join("a.txt")).expect("a file");
     drop(ContentFile::new(file, remote, &pool.disk));
-    assert_eq!(pool.disk.counts().1, 1, "it is still open");
+    assert_eq!(pool.disk.counts(|_| true).1, 1, "it is still open");
     drop(held);
     let Task::CloseFile(_, permit) = Worker::new(&pool).next() else { panic!("there is nothing else to do") };
     assert_eq!(permit.file_system(), remote);

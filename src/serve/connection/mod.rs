@@ -78,6 +78,10 @@ struct Inner {
     deadline: Option<Instant>,
     /// Bytes of the last response that were unacknowledged at the last check.
     unacknowledged: Option<u64>,
+    /// For the record of the next request: when it arrived, if it has, and how long the connection
+    /// has been in the queue since.
+    asked_at: Option<Instant>,
+    queue_wait: Duration,
     permit: Permit,
 }
 
@@ -110,6 +114,8 @@ impl Connection {
             unfinished_head: None,
             deadline: None,
             unacknowledged: None,
+            asked_at: None,
+            queue_wait: Duration::ZERO,
             permit,
         };
         Connection { socket, inner: Box::new(inner) }
@@ -120,8 +126,14 @@ impl Connection {
     pub fn run(&mut self, wakeup: Wakeup, worker: &mut Worker, read_buffer: &mut ReadBuffer) -> Next {
         read_buffer.fill_from(&std::mem::take(&mut self.inner.rest));
         self.inner.unfinished_head = None;
+        if worker.pool.observer.is_some() {
+            self.note_queue_wait(&wakeup);
+        }
         let Err(next) = self.advance(wakeup, worker, read_buffer);
         self.inner.rest = read_buffer.bytes().to_vec();
+        if self.inner.rest.is_empty() && self.awaits_request() {
+            (self.inner.asked_at, self.inner.queue_wait) = (None, Duration::ZERO);
+        }
         next
     }
 
@@ -176,7 +188,7 @@ impl Connection {
 
     fn wake(&mut self, wakeup: Wakeup, worker: &mut Worker, read_buffer: &ReadBuffer) -> Result<(), Next> {
         match wakeup {
-            Wakeup::New | Wakeup::Requeued | Wakeup::Ready(_) => Ok(()),
+            Wakeup::New(_) | Wakeup::Requeued | Wakeup::Ready(_) => Ok(()),
             Wakeup::DiskPermit(permit) => {
                 worker.disk_permit = Some(permit);
                 if self.inner.deadline.is_some() { self.on_timeout(worker, read_buffer) } else { Ok(()) }
@@ -280,15 +292,22 @@ impl Connection {
         let bytes = read_buffer.bytes();
         #[cfg(test)]
         assert!(!bytes.starts_with(b"PANIC "), "a test asked for it");
-        let (exchange, used) = match head::parse(bytes) {
+        let (mut exchange, used) = match head::parse(bytes) {
             Ok(Parsed::Partial) => return Ok(None),
             Ok(Parsed::Complete(mut request, length)) => {
                 let arrived = arrived(arrived_by, bytes);
+                // Kept while it waits for a disk permit.
+                self.inner.asked_at.get_or_insert(arrived);
                 let client = self.client(&mut request, worker.pool);
                 (Exchange::respond(&request, arrived, bytes, &client, worker)?, length)
             }
             Err(refusal) => (Exchange::reject(refusal, bytes, &self.inner.peer, worker.pool), bytes.len()),
         };
+        let (asked_at, queue_wait) = (self.inner.asked_at.take(), std::mem::take(&mut self.inner.queue_wait));
+        if let Some(record) = exchange.record() {
+            record.arrived = asked_at.unwrap_or(record.arrived);
+            record.queue_wait = queue_wait;
+        }
         read_buffer.consume(used);
         Ok(Some(exchange))
     }
@@ -298,6 +317,17 @@ impl Connection {
         match *wakeup {
             Wakeup::Ready(at) if self.awaits_request() || matches!(self.inner.state, State::Reading) => Some(at),
             _ => None,
+        }
+    }
+
+    fn note_queue_wait(&mut self, wakeup: &Wakeup) {
+        let queued_at = match *wakeup {
+            Wakeup::New(at) => Some(at),
+            _ => self.arrived_by(wakeup),
+        };
+        if let Some(at) = queued_at {
+            self.inner.asked_at.get_or_insert(at);
+            self.inner.queue_wait += at.elapsed();
         }
     }
 

@@ -86,10 +86,11 @@ impl<W> DiskPermits<W> {
         taken
     }
 
-    /// How many permits are taken, and how many waiters there are.
-    pub fn counts(&self) -> (usize, usize) {
+    /// How many permits are taken, and how many of these waiters there are.
+    pub fn counts(&self, is_counted: impl Fn(&W) -> bool) -> (usize, usize) {
         let state = self.state();
-        (state.taken, state.file_systems.values().map(|account| account.waiting.len()).sum())
+        let waiting = state.file_systems.values().flat_map(|account| &account.waiting);
+        (state.taken, waiting.filter(|waiter| is_counted(waiter)).count())
     }
 
     fn permit(self: &Arc<Self>, file_system: FileSystem) -> DiskPermit<W> {

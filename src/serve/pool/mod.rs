@@ -71,7 +71,8 @@ pub(in crate::serve) enum Event {
 /// Why a connection comes to a worker.
 #[derive(Debug)]
 pub(in crate::serve) enum Wakeup<C> {
-    New,
+    /// It was accepted at this time.
+    New(Instant),
     /// A poller saw its client ready at this time.
     Ready(Instant),
     /// Its quantum was spent, and others were served.

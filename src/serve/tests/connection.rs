@@ -44,7 +44,7 @@ fn the_time_of_the_poll_is_the_arrival_of_one_request() {
         let _nobody_waits_for_the_client = worker.try_block();
         client.write_all(request).expect("the server receives");
         while send(&connection, &[0; 4096], SendFlags::DONTWAIT).is_ok() {}
-        let next = connection.run(Wakeup::New, &mut worker, &mut ReadBuffer::new());
+        let next = connection.run(Wakeup::New(Instant::now()), &mut worker, &mut ReadBuffer::new());
         assert_eq!(next, Next::Wait(Interest::Writable), "the client takes nothing");
         assert_eq!(connection.arrived_by(&Wakeup::Ready(then)), None);
     });
@@ -58,7 +58,7 @@ fn a_wait_for_the_disk_gives_no_more_time_to_a_client_that_has_timed_out() {
     let (mut worker, mut read_buffer) = (Worker::new(&pool), ReadBuffer::new());
     let _nobody_waits_for_the_client = worker.try_block();
     client.write_all(GET_A.replace("a.txt", "large.bin").as_bytes()).expect("the server receives");
-    let next = connection.run(Wakeup::New, &mut worker, &mut read_buffer);
+    let next = connection.run(Wakeup::New(Instant::now()), &mut worker, &mut read_buffer);
     assert_eq!(next, Next::Wait(Interest::Writable), "the client takes a part of the response");
     connection = connection.park(Interest::Writable, &pool).connection;
     pool.set_cold(true);

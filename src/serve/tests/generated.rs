@@ -33,7 +33,7 @@ fn status(pool: &Pool, target: &str) -> String {
     let request = format!("GET {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
     client.write_all(request.as_bytes()).expect("the server receives");
     let mut connection = Connection::new(server, Ipv4Addr::LOCALHOST.into(), pool.admission.admit());
-    connection.run(Wakeup::New, &mut Worker::new(pool), &mut ReadBuffer::new());
+    connection.run(Wakeup::New(Instant::now()), &mut Worker::new(pool), &mut ReadBuffer::new());
     let mut head = [0; 12];
     client.read_exact(&mut head).expect("a response");
     String::from_utf8_lossy(&head[9..]).into_owned()
