@@ -139,6 +139,9 @@ impl Config {
                 "--admin is '{address}', which other machines reach; choose an address of 127.0.0.0/8 or [::1], or add \
                  --admin-public"
             )),
+            None if config.admin_public => {
+                Err("--admin-public is for --admin; add an address, like --admin 127.0.0.1:9090".into())
+            }
             _ => Ok(config),
         }
     }

@@ -224,4 +224,4 @@ pub const ADMIN_CONNECTIONS_MAX: usize = 32;
 pub const VIEWINGS_MAX: usize = 10_000;
 
 /// Bytes of a path and of a User-Agent that a viewing keeps.
-pub const VIEWING_TEXT_MAX: usize = 256;
+pub const VIEWING_TEXT_MAX: usize = 1024;

@@ -1,5 +1,5 @@
-//! The socket for operators and the thread that serves it with poll(2): one request for each
-//! connection, so that a silent client delays no other.
+//! The socket for operators, and the thread that serves it with poll(2), so that a silent client
+//! delays no other. A connection carries one request.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -19,7 +19,7 @@ use crate::ops::{AccessLog, Metrics, Observer, Viewings};
 use crate::serve::Monitor;
 use crate::site::Site;
 
-/// How long a client has to send its request, to take the response and to close.
+/// How long a connection may take in all: request, response and close.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Pause after an accept that failed, as for lack of descriptors.
@@ -81,7 +81,12 @@ fn run(socket: &TcpListener, routes: &Routes) {
         let mut ready = poll_all(socket, &connections, is_accepting, until).into_iter();
         let can_accept = ready.next() == Some(true);
         connections.retain_mut(|connection| {
-            ready.next() != Some(true) || connection.advance(routes, &history).is_ok_and(|is_open| is_open)
+            ready.next() != Some(true)
+                || match connection.advance(routes, &history) {
+                    // poll(2) was wrong, as it may be.
+                    Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+                    Ok(is_open) => is_open,
+                }
         });
         if can_accept && accept(socket, &mut connections).is_err() {
             accept_from = Instant::now() + BACK_OFF;
@@ -105,7 +110,9 @@ fn poll_all(socket: &TcpListener, connections: &[Connection], is_accepting: bool
 fn accept(socket: &TcpListener, connections: &mut Vec<Connection>) -> io::Result<()> {
     let (stream, _) = match socket.accept() {
         // The client has left.
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionAborted) => {
+            return Ok(());
+        }
         accepted => accepted?,
     };
     stream.set_nonblocking(true)?;

@@ -15,13 +15,13 @@ pub fn text(sources: &Sources, format: Format) -> String {
     let server = server.snapshot();
     let mut out = Exposition::new(format);
     out.gauge("reeld_connections", "Open connections by where they are.", server.states().map(labelled("state")));
-    out.gauge("reeld_connections_max", "The limit of --max-connections.", [("", server.max_connections)]);
+    out.gauge("reeld_connections_max", "Connections served at once, at most.", [("", server.max_connections)]);
     out.gauge("reeld_workers", "Threads of the pool.", [("", server.workers)]);
     out.gauge("reeld_workers_busy", "Threads of the pool that serve a connection.", [("", server.busy_workers)]);
-    out.gauge("reeld_queue_depth", "Connections in the channel that wait for a worker.", [("", server.queued)]);
+    out.gauge("reeld_queue_depth", "Connections that wait for a worker.", [("", server.queued)]);
     out.histogram(
         "reeld_queue_wait_seconds",
-        "Time from the first byte of a request until a worker has decided the response.",
+        "Time that the connection of a request waited for a worker.",
         metrics.queue_wait(),
     );
     out.histogram(

@@ -59,7 +59,7 @@ pub fn page() -> Resource {
                         }
                     }
                 }
-                noscript { "This page needs its script to show numbers; " a href="metrics" { "the metrics" } "have them too." }
+                noscript { "This page needs its script to show numbers; " a href="metrics" { "the metrics" } " have them too." }
             }
         }
     };

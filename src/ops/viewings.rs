@@ -143,8 +143,8 @@ impl Observer for Viewings {
     }
 }
 
-/// What the request is joined by; None if it is not for a part of a film or track, or for all of
-/// it.
+/// What the request is joined by. None unless it is a GET of a film or track that is answered with
+/// its content.
 fn key(record: &Record) -> Option<Key> {
     let kind = &record.content_type;
     // A playlist is a text.
@@ -169,8 +169,13 @@ impl Viewings {
         let now = Instant::now();
         let state = self.lock();
         let mut current: Vec<_> = state.by_key.iter().filter(|(_, viewing)| viewing.is_on(now)).collect();
+        // Workers wait for the lock, so not all are sorted.
+        if current.len() > limit {
+            current.select_nth_unstable_by_key(limit, |(_, viewing)| Reverse(viewing.since));
+            current.truncate(limit);
+        }
         current.sort_unstable_by_key(|(_, viewing)| Reverse(viewing.since));
-        current.into_iter().take(limit).map(|(key, viewing)| viewing.show(key, now)).collect()
+        current.into_iter().map(|(key, viewing)| viewing.show(key, now)).collect()
     }
 
     /// How many there are.

@@ -2,6 +2,7 @@
 // The live page: fetches the numbers each second and draws them.
 {
     const INTERVAL_MS = 1000;
+    const PATIENCE_MS = 5000;
     // Samples across a chart, at least; the server keeps five minutes of them.
     const SPAN_MIN = 60;
     const byId = (id) => document.getElementById(id);
@@ -97,7 +98,7 @@
         const [position] = cells([where, 'Position', { class: 'block' }]);
         position.append(element('progress', undefined, { max: 1, value: share, 'aria-label': 'Position' }));
         row.append(name, position, ...cells(
-            [perSecond > 0 ? rate(perSecond) : one.idle > 0 ? `none for ${clock(one.idle)}` : 'paused', 'Rate'],
+            [perSecond > 0 ? rate(perSecond) : one.idle > 0 ? `none for ${clock(one.idle)}` : last.time > first.time ? 'paused' : '–', 'Rate'],
             [bytes(one.promised), 'Promised'],
             [bytes(one.sent), 'Sent'],
             [bytes(one.wasted), 'Not taken'],
@@ -160,9 +161,12 @@
 
     async function update() {
         try {
-            show(await (await fetch('status.json')).json());
-        } catch {
-            byId('health').textContent = 'The server does not answer';
+            const answer = await fetch('status.json', { signal: AbortSignal.timeout(PATIENCE_MS) });
+            if (!answer.ok) throw new Error(`The server answers ${answer.status}`);
+            show(await answer.json());
+        } catch (error) {
+            const isSilent = error instanceof TypeError || error.name === 'TimeoutError';
+            byId('health').textContent = isSilent ? 'The server does not answer' : error.message;
             byId('health').className = 'bad';
         }
         setTimeout(update, INTERVAL_MS);

@@ -103,7 +103,7 @@ impl Connection {
         let time = match before {
             // The client has the whole response now, so the connection is idle.
             Some(_) if left == 0 && self.is_idle() => pool.settings.idle_timeout,
-            _ if left == 0 => return Err(if self.is_idle() { Timeout::Idle } else { Timeout::Linger }),
+            _ if left == 0 => return Err(if self.is_lingering() { Timeout::Linger } else { Timeout::Idle }),
             Some(before) if before.saturating_sub(left) < STALL_PROGRESS => {
                 self.reset(pool);
                 return Err(Timeout::Stall);

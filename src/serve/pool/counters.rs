@@ -22,7 +22,7 @@ pub(in crate::serve) struct Counter(AtomicU64);
 /// Which deadline has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::serve) enum Timeout {
-    /// For the next request.
+    /// For the next request, or the rest of the content of the last one.
     Idle,
     /// For a whole request head.
     Head,

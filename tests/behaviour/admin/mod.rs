@@ -126,6 +126,7 @@ fn an_admin_address_that_cannot_be_used_is_one_sentence_and_an_exit_code() {
         (&["--port", "0", "--admin", "0.0.0.0:0"][..], 64, "--admin is '0.0.0.0:0', which other machines reach"),
         (&["--port", "0", "--admin", "[::]:0"], 64, "choose an address of 127.0.0.0/8 or [::1], or add --admin-public"),
         (&["--port", "0", "--admin", "[::ffff:192.0.2.1]:0"], 64, "which other machines reach"),
+        (&["--port", "0", "--admin-public"], 64, "add an address, like --admin 127.0.0.1:9090"),
         (&["--port", "0", "--admin", "9090"], 64, "an IP address and a port, like 127.0.0.1:9090 or [::1]:9090"),
         (&["--port", "0", "--admin", "192.0.2.1:0", "--admin-public"], 71, "cannot listen on 192.0.2.1:0 for --admin"),
         (&["--port", &port, "--admin", &same], 69, "is in use; choose another address for --admin"),
@@ -210,7 +211,7 @@ fn clients_that_are_silent_or_slow_delay_no_other() {
     assert!(time < Duration::from_secs(4), "less than the time that one of them may take: {time:?}");
     assert!(silent[0].is_closed(), "the oldest made room");
     slow.send("\r\n\r\n");
-    assert_eq!(slow.answer().status, 200, "byte by byte is fine");
+    assert_eq!(slow.answer().status, 200, "in two pieces is fine");
     assert!(silent.last_mut().expect("there are many").is_closed(), "its time is over");
 }
 
