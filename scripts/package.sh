@@ -3,6 +3,7 @@
 # removes it without a trace; that takes root, and a machine that has no reeld yet.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+export CARGO_TARGET_DIR=target
 
 case "${1:-}" in
     "" | --check) ;;
@@ -68,9 +69,9 @@ serves() {
         sleep 0.05
     done
     [ -n "$address" ] || { cat "$work/log"; fail "$1 does not start"; }
-    code=$(curl -s -o "$work/small" -w '%{http_code}' "$address/small.txt")
+    code=$(curl -s -o "$work/small" -w '%{http_code}' "$address/small.txt") || fail "$1 does not answer"
     [ "$code" = 200 ] && cmp "$work/small" "$work/content/small.txt" || fail "$1 answers $code for a small file"
-    code=$(curl -s -o "$work/part" -w '%{http_code} %{size_download}' "$address/film.mp4")
+    code=$(curl -s -o "$work/part" -w '%{http_code} %{size_download}' "$address/film.mp4") || fail "$1 does not answer"
     [ "$code" = "206 5242880" ] && cmp -n 5242880 "$work/part" "$work/content/film.mp4" || fail "$1 answers $code for a film"
     kill "$server"
     wait "$server" || fail "$1 ends with $?"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Finds series in the dashboard and the alert rules that reeld does not have, in the names of src/admin/metrics.rs."""
+"""Fails if the dashboard or the alert rules use a series that src/admin/metrics.rs does not export."""
 
 import os
 import re
