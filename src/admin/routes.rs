@@ -79,10 +79,7 @@ impl Routes {
         };
         match target.path.relative() {
             b"" => Ok(page::page()),
-            b"health" => match self.sources.server.health().refusal() {
-                None => Ok(text("ready\n".into(), "text/plain; charset=utf-8")),
-                Some(refusal) => Err(refusal),
-            },
+            b"health" => self.sources.server.health().answer(),
             b"metrics" => {
                 let format = Format::accepted(request);
                 Ok(text(metrics::text(&self.sources, format), format.content_type()))

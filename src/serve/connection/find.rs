@@ -26,12 +26,7 @@ pub(in crate::serve) fn find<C: Send + 'static>(
 ) -> Result<Found, NotFound> {
     let pool = worker.pool;
     if target.path.relative() == HEALTH {
-        let resource = Resource::generated(
-            b"ready\n".to_vec(),
-            "text/plain; charset=utf-8",
-            vec![("Cache-Control", "no-store".into())],
-        );
-        return pool.health().refusal().map_or(Ok(Found::File(resource)), |refusal| Err(refusal.into()));
+        return Ok(Found::File(pool.health().answer()?));
     }
     if let Some(asset) = pages::asset(target.path.relative()).filter(|_| pool.settings.listing) {
         return Ok(Found::File(asset));

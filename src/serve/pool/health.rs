@@ -1,6 +1,7 @@
 //! Whether the server should be sent more clients.
 
 use crate::http::{Refusal, Status};
+use crate::site::Resource;
 
 /// What a load balancer needs to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +23,13 @@ impl Health {
         }
     }
 
-    /// The response to one that asks, unless the server is ready.
-    pub fn refusal(self) -> Option<Refusal> {
-        (self != Health::Ready).then_some(Refusal::keep_alive(Status::ServiceUnavailable, self.word()))
+    /// The answer to a load balancer: 200 if the server is ready, else 503, with the word.
+    pub fn answer(self) -> Result<Resource, Refusal> {
+        if self != Health::Ready {
+            return Err(Refusal::keep_alive(Status::ServiceUnavailable, self.word()));
+        }
+        let text = format!("{}\n", self.word());
+        let fields = vec![("Cache-Control", "no-store".into())];
+        Ok(Resource::generated(text.into_bytes(), "text/plain; charset=utf-8", fields))
     }
 }
