@@ -19,7 +19,6 @@ pub struct Metrics {
     written: AtomicU64,
     sent: AtomicU64,
     aborted: AtomicU64,
-    parts: AtomicU64,
     queue_wait: Histogram,
     first_byte: Histogram,
 }
@@ -46,7 +45,6 @@ impl Default for Metrics {
             written: AtomicU64::default(),
             sent: AtomicU64::default(),
             aborted: AtomicU64::default(),
-            parts: AtomicU64::default(),
             queue_wait: Histogram::default(),
             first_byte: Histogram::default(),
         }
@@ -70,9 +68,6 @@ impl Observer for Metrics {
         add(&self.sent, record.sent);
         if record.sent < record.promised {
             add(&self.aborted, record.promised - record.sent);
-        }
-        if record.status == Status::PartialContent {
-            add(&self.parts, 1);
         }
         // Connections over the limit are rejected at once, and would hide how long others wait.
         if record.method.is_some() {
@@ -123,7 +118,8 @@ impl Metrics {
 
     /// Responses with status 206.
     pub fn parts(&self) -> u64 {
-        get(&self.parts)
+        let code = usize::from(Status::PartialContent.code());
+        self.requests.iter().map(|counts| get(&counts[code])).sum()
     }
 
     /// Times that the connections of requests that could be read were in the queue for a worker.
