@@ -6,7 +6,7 @@ use super::history::{History, SERIES};
 use super::sources::Sources;
 use crate::json;
 use crate::ops::viewings::Shown;
-use crate::site::{Listing, Site};
+use crate::site::{Listing, Site, split_path};
 
 /// Viewings that the page shows, at most.
 const VIEWINGS_SHOWN: usize = 200;
@@ -88,10 +88,7 @@ fn viewing(viewing: &Shown, site: &Site) -> String {
 
 /// The duration of a film in seconds, if it has been described already.
 fn duration(path: &[u8], site: &Site) -> Option<f64> {
-    let (folder, name) = match path.iter().rposition(|&byte| byte == b'/') {
-        Some(slash) => (&path[..slash], &path[slash + 1..]),
-        None => (&b""[..], path),
-    };
+    let (folder, name) = split_path(path);
     let Ok(Listing::Read(folder)) = site.list(folder) else { return None };
     let description = site.description(&folder.get(name)?.file_id())?;
     description.duration.map(|duration| duration.as_secs_f64())

@@ -58,7 +58,7 @@ pub use content::Content;
 pub use denial::{Denial, Reason};
 pub use file_id::FileId;
 pub use file_system::{FileSystem, Kind};
-pub use folder::{EntryKind, Folder, FolderEntry};
+pub use folder::{EntryKind, Folder, FolderEntry, split as split_path};
 pub use index::{Index, Listing};
 pub use links::LinkEnd;
 pub use media_type::of as media_type;
