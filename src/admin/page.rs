@@ -9,6 +9,8 @@ use crate::site::Resource;
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+const STYLE: &str = concat!(include_str!("../pages/assets/base.css"), include_str!("assets/admin.css"));
+
 /// The page, which its script fills.
 pub fn page() -> Resource {
     let document = html! {
@@ -81,7 +83,7 @@ fn columns(names: &[&str]) -> Markup {
 /// The style, the script or the icon of the page.
 pub fn asset(name: &[u8]) -> Option<Resource> {
     let (content, content_type): (&[u8], _) = match name {
-        b"admin.css" => (include_bytes!("assets/admin.css"), "text/css; charset=utf-8"),
+        b"admin.css" => (STYLE.as_bytes(), "text/css; charset=utf-8"),
         b"admin.js" => (include_bytes!("assets/admin.js"), "text/javascript; charset=utf-8"),
         b"icon.svg" => (include_bytes!("../pages/assets/icon.svg"), "image/svg+xml"),
         _ => return None,

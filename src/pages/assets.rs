@@ -19,6 +19,8 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
+const STYLE: &str = concat!(include_str!("assets/base.css"), include_str!("assets/reeld.css"));
+
 /// The first line makes all of a script strict.
 const FOLDER_SCRIPT: &str = concat!(include_str!("assets/codecs.js"), include_str!("assets/folder.js"));
 const PLAYER_SCRIPT: &str = concat!(
@@ -29,7 +31,7 @@ const PLAYER_SCRIPT: &str = concat!(
 );
 
 static ASSETS: [Asset; 7] = [
-    Asset { name: "reeld.css", content: include_bytes!("assets/reeld.css"), content_type: CSS },
+    Asset { name: "reeld.css", content: STYLE.as_bytes(), content_type: CSS },
     Asset { name: "folder.js", content: FOLDER_SCRIPT.as_bytes(), content_type: SCRIPT },
     Asset { name: "player.js", content: PLAYER_SCRIPT.as_bytes(), content_type: SCRIPT },
     Asset { name: "icon.svg", content: include_bytes!("assets/icon.svg"), content_type: SVG },
