@@ -159,7 +159,7 @@ pub const VIEWS_MAX: usize = 64 * 1024 * 1024;
 pub const DESCRIPTION_READ_MAX: u64 = 4 * 1024 * 1024;
 
 /// Reads of a media file that is described, of bytes read before as well, at most. A file can lead
-/// its reader in a circle, and then ends it within 20 ms. AAC frames by the thousand take the most.
+/// its reader in a circle, which this ends within 20 ms. Long AAC files take the most.
 pub const DESCRIPTION_READS_MAX: usize = 500_000;
 
 /// Files of a page that are described even while another worker describes those of a page; only one
